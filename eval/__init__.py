@@ -1,0 +1,1 @@
+"""Question sets in, figures and a verdict out."""

@@ -1,0 +1,149 @@
+"""Fit the confidence: ``python -m eval.calibration SQUAD.json [--reader none]`` writes ``rag/models/calibration.json``.
+
+The 24 of SQuAD 1.1 dev's 48 articles whose sha1(title) sorts lowest are fitted on, the other 24 are reported on, and on
+neither was a reader trained. Every question is asked of all paragraphs, as a user would; a third of them with every passage
+that holds an answer taken away, so that refusing is right. A right candidate has F1 >= 0.5 with an answer (for whole
+sentences: it holds one).
+"""
+
+import argparse
+import hashlib
+import json
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eval.command import own_index
+from eval.confidence import auroc, brier_skill, ece
+from eval.holders import Holders
+from eval.questions import Question, QuestionSet, load_set
+from eval.spans import f1, holds
+from index.search import Index
+from rag.calibrate import FILE, features
+from rag.evidence import grouped
+from rag.pipeline import READ, Pipeline
+from rag.progress import progress
+from rag.readers import load_reader
+
+USED = ("margin", "share", "lead", "passages", "cosine", "top_cosine", "bm25_share", "idf_matched", "top_idf_matched")
+USED_SENTENCES = ("sentence_cosine", "sentence_words", "lead", "top_cosine", "bm25_share", "idf_matched", "top_idf_matched")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question's features, whether its gold was there, and whether its best candidate is right."""
+
+    features: dict[str, float]
+    held: bool
+    right: bool
+
+
+def halves(question_set: QuestionSet) -> tuple[list[Question], list[Question]]:
+    """The questions of the articles to fit on and of those to report on, by sha1 of the article's title."""
+
+    def title(question: Question) -> str:
+        return question.documents[0].rsplit("#", 1)[0]
+
+    titles = sorted({title(q) for q in question_set.questions}, key=lambda t: hashlib.sha1(t.encode()).hexdigest())  # noqa: S324
+    fitted = set(titles[: len(titles) // 2])
+    questions = question_set.questions
+    return [q for q in questions if title(q) in fitted], [q for q in questions if title(q) not in fitted]
+
+
+def asked(questions: Sequence[Question], index: Index, reader_name: str | None, holders: Holders) -> Iterator[Asked]:
+    """Ask each question, every third one without its gold passages."""
+    reader = load_reader(reader_name)
+    with progress() as report:
+        for number, question in enumerate(questions):
+            held = number % 3 > 0
+            hits = index.search(question.question, READ, frozenset() if held else holders.holding(question))
+            groups = grouped(reader.read(question.question, hits), index)
+            if groups:
+                span = groups[0].spans[0]
+                whole = (span.start, span.end) == span.sentence
+                right = held and (holds(span.text, question.answers) if whole else f1(span.text, question.answers) >= 0.5)
+                yield Asked(features(groups, 0), held, right)
+            if report:
+                report("asking", number + 1, len(questions))
+
+
+def fit(rows: Sequence[Asked], names: Sequence[str]) -> dict[str, Any]:
+    """The logistic combination with the highest likelihood (L2, standardised features) and the threshold.
+
+    The threshold is the confidence at which the share of answerable questions that are answered and the share of
+    others that are refused have the highest mean.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    x = np.array([[row.features[name] for name in names] for row in rows])
+    mean, scale = x.mean(0), x.std(0) + 1e-9
+    model = LogisticRegression(C=1.0, max_iter=1000).fit((x - mean) / scale, [row.right for row in rows])
+    weights = model.coef_[0] / scale
+    bias = float(model.intercept_[0] - weights @ mean)
+    sure = confidences(rows, dict(zip(names, weights, strict=True)), bias)
+    held = np.array([row.held for row in rows])
+    cuts = np.quantile(sure, np.linspace(0.01, 0.99, 99))
+    threshold = max(cuts, key=lambda cut: (sure[held] >= cut).mean() + (sure[~held] < cut).mean())
+    return {
+        "weights": {name: round(float(weight), 5) for name, weight in zip(names, weights, strict=True)},
+        "bias": round(bias, 5),
+        "threshold": round(float(threshold), 4),
+    }
+
+
+def confidences(rows: Sequence[Asked], weights: dict[str, float], bias: float) -> np.ndarray:
+    """The fitted probability of each row, float64 (n,)."""
+    z = bias + np.array([sum(w * row.features[name] for name, w in weights.items()) for row in rows])
+    return np.asarray(1 / (1 + np.exp(-z)))
+
+
+def figures(rows: Sequence[Asked], entry: dict[str, Any]) -> dict[str, float]:
+    """What the fit is worth on these rows."""
+    sure = confidences(rows, entry["weights"], entry["bias"])
+    right = np.array([row.right for row in rows], float)
+    held = np.array([row.held for row in rows])
+    return {
+        "n": len(rows),
+        "right": float(right[held].mean()),
+        "AUROC_held": auroc(sure[held], sure[~held]) or 0.0,
+        "AUROC_right": auroc(sure[right == 1], sure[right == 0]) or 0.0,
+        "Brier_skill": brier_skill(sure, right) or 0.0,
+        "ECE": ece(sure, right) or 0.0,
+        "answered": float((sure[held] >= entry["threshold"]).mean()),
+        "refused": float((sure[~held] < entry["threshold"]).mean()),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fit, report and write."""
+    parser = argparse.ArgumentParser(prog="python -m eval.calibration", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("set", type=Path, help="SQuAD 1.1 dev as SQuAD JSON")
+    parser.add_argument("--reader", help="as for `rag ask`")
+    parser.add_argument("--questions", type=int, default=3000, help="of each half (3000)")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    question_set = load_set(options.set)
+    index = Index.open(own_index(question_set))
+    holders = Holders(index.passages)
+    chosen = []
+    for half in halves(question_set):
+        random.Random(options.seed).shuffle(half)  # noqa: S311
+        chosen.append(list(asked(half[: options.questions], index, options.reader, holders)))
+    reader = load_reader(options.reader)
+    entry = fit(chosen[0], USED_SENTENCES if options.reader == "none" else USED)
+    for name, rows in zip(("fitted on", "reported on"), chosen, strict=True):
+        print(name, " ".join(f"{key}={value:.4g}" for key, value in figures(rows, entry).items()))
+    place = Path(__file__).parent.parent / "rag" / FILE
+    table = json.loads(place.read_text("utf-8")) if place.exists() else {}
+    table[reader.identity] = {**entry, "fitted": {"questions": len(chosen[0]), "seed": options.seed}}
+    place.write_text(json.dumps(table, indent=1, sort_keys=True) + "\n", "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,210 @@
+"""Whether an answer is right: exact match, F1, sentence hits, and what a citation is worth.
+
+Exact match and F1 follow the official SQuAD scripts, evaluate-v1.1.py and evaluate-v2.0.py (Rajpurkar et al. 2016 and
+2018, https://rajpurkar.github.io/SQuAD-explorer/). Values run from 0 to 1; only ``squad_report`` gives percent, as the
+scripts print them.
+"""
+
+import re
+import string
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from eval.questions import Question
+
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_DASHES = re.compile("[\u2013\u2014]")
+_NO_WORD = re.compile(r"[^\w\s]")
+
+
+def normalise(text: str) -> str:
+    """SQuAD's normalisation: lower case, ASCII punctuation deleted, articles blanked, white space collapsed."""
+    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+
+
+def exact_match(prediction: str, answers: Collection[str]) -> float:
+    """1 if the prediction equals one of the answers under ``normalise``, else 0 (evaluate-v2.0.py).
+
+    Answers that normalise to nothing do not count; where none is left, or none was given, the right prediction is "".
+    """
+    return max(float(normalise(prediction) == normalise(answer)) for answer in _countable(answers))
+
+
+def f1(prediction: str, answers: Collection[str]) -> float:
+    """The best F1 of the prediction's normalised words against those of an answer, as bags (evaluate-v2.0.py).
+
+    Where either side has no words it is 1 if both have none, else 0. Empty answers as in ``exact_match``.
+    """
+    words = normalise(prediction).split()
+    return max(_bag_f1(words, normalise(answer).split()) for answer in _countable(answers))
+
+
+def list_exact(predictions: Sequence[str], answers: Sequence[str]) -> float:
+    """1 if the normalised predictions are the normalised answers, each as often, in any order; else 0.
+
+    As for the lists of DROP and Quoref (Dua et al. 2019, Dasigi et al. 2019: drop_eval.py).
+    """
+    return float(Counter(map(normalise, predictions)) == Counter(map(normalise, answers)))
+
+
+def list_f1(predictions: Sequence[str], answers: Sequence[str]) -> float:
+    """F1 of a list: the best one-to-one pairing's sum of word F1, over the longer list's length.
+
+    The same source as ``list_exact``, without its rounding to two digits.
+    """
+    if not predictions or not answers:
+        return float(not predictions and not answers)
+    words = [normalise(answer).split() for answer in answers]
+    pairs = np.array([[_bag_f1(normalise(text).split(), gold) for gold in words] for text in predictions])
+    return _best_assignment(pairs) / max(len(predictions), len(answers))
+
+
+def answer_scores(question: Question, predictions: Sequence[str]) -> tuple[float, float]:
+    """(exact match, F1) of what was answered, best first; () and "" mean refused.
+
+    A question that wants a list is scored by the list metrics, any other by its first prediction.
+    """
+    given = [text for text in predictions if text]
+    if question.multi:
+        return list_exact(given, question.answers), list_f1(given, question.answers)
+    first = given[0] if given else ""
+    return exact_match(first, question.answers), f1(first, question.answers)
+
+
+def squad_report(questions: Iterable[Question], predictions: Mapping[str, str], version: str) -> dict[str, float]:
+    """What the official script prints for these predictions, in percent, to the digit.
+
+    Version "1.1": ``exact``, ``f1``, ``total``. Version "2.0": also ``HasAns_*`` and ``NoAns_*`` where such questions
+    exist. A question without a prediction counts 0 (evaluate-v2.0.py leaves it out of its mean instead). Sums run in
+    the set's order, one by one, since that is where the last digits come from.
+    """
+    if version not in ("1.1", "2.0"):
+        raise ValueError(f"SQuAD version {version!r}: expected '1.1' or '2.0'")
+    rows: list[tuple[bool, float, float]] = []
+    for question in questions:
+        text = predictions.get(question.id)
+        if text is None:
+            rows.append((question.answerable, 0.0, 0.0))
+        elif version == "1.1":
+            rows.append((question.answerable, *_scores_v1(text, question.answers)))
+        else:
+            rows.append((question.answerable, exact_match(text, question.answers), f1(text, question.answers)))
+    report = _percent(rows, "")
+    if version == "2.0":
+        report |= _percent([row for row in rows if row[0]], "HasAns_")
+        report |= _percent([row for row in rows if not row[0]], "NoAns_")
+    return report
+
+
+# -- sentences and citations -------------------------------------------------------------------------------------------
+
+
+def plain(text: str) -> str:
+    """Words to look for in running text: as ``normalise``, but "US$" is "$", dashes part words, all punctuation
+    goes.
+    """
+    text = _NO_WORD.sub("", _DASHES.sub(" ", text.lower().replace("us$", "$")))
+    return " ".join(_ARTICLES.sub(" ", text).split())
+
+
+def holds(text: str, answers: Iterable[str]) -> bool:
+    """Whether one of the answers stands in the text as a run of whole words, both under ``plain``."""
+    words = f" {plain(text)} "
+    return any(f" {plain(answer)} " in words for answer in answers)
+
+
+def cited_right(sentence: str, document: str, question: Question) -> bool:
+    """Whether a citation holds up: its sentence holds a gold answer and stands in a gold document."""
+    return document in question.documents and holds(sentence, question.answers)
+
+
+def sentence_hit(cited: Sequence[tuple[str, str]], question: Question, k: int) -> float:
+    """Sentence hit@k: 1 if one of the first k (sentence, document), best candidate first, holds up; else 0."""
+    return float(any(cited_right(sentence, document, question) for sentence, document in cited[:k]))
+
+
+def citation_precision(cited: Sequence[tuple[str, str]], question: Question) -> float:
+    """Share of an answer's citations (sentence, document) that hold up; 0 when there are none.
+
+    Citation precision and recall as in Gao et al. 2023, "Enabling Large Language Models to Generate Text with
+    Citations", with a gold answer in a gold document in the place of their entailment model.
+    """
+    return sum(cited_right(*citation, question) for citation in cited) / max(1, len(cited))
+
+
+def citation_recall(cited: Sequence[tuple[str, str]], question: Question) -> float:
+    """Share of the gold documents that a citation which holds up stands in; 0 when there are no gold documents."""
+    found = {document for sentence, document in cited if cited_right(sentence, document, question)}
+    return len(found) / max(1, len(set(question.documents)))
+
+
+# -- parts -------------------------------------------------------------------------------------------------------------
+
+
+def _countable(answers: Collection[str]) -> list[str]:
+    return [answer for answer in answers if normalise(answer)] or [""]
+
+
+def _bag_f1(prediction: Sequence[str], gold: Sequence[str]) -> float:
+    if not prediction or not gold:
+        return float(prediction == gold)
+    return _overlap_f1(prediction, gold)
+
+
+def _overlap_f1(prediction: Sequence[str], gold: Sequence[str]) -> float:
+    common = sum((Counter(prediction) & Counter(gold)).values())
+    if not common:
+        return 0.0
+    precision, recall = common / len(prediction), common / len(gold)
+    return (2 * precision * recall) / (precision + recall)  # the scripts' own order of operations
+
+
+def _scores_v1(prediction: str, answers: Sequence[str]) -> tuple[float, float]:
+    """evaluate-v1.1.py: every answer counts as it stands, and two empty sides have F1 0, for they share no word."""
+    text = normalise(prediction)
+    golds = [normalise(answer) for answer in answers] or [""]
+    return max(float(text == gold) for gold in golds), max(_overlap_f1(text.split(), gold.split()) for gold in golds)
+
+
+def _percent(rows: Sequence[tuple[bool, float, float]], prefix: str) -> dict[str, float]:
+    if not rows:
+        return {}
+    exact = total_f1 = 0.0
+    for _, em, overlap in rows:
+        exact += em
+        total_f1 += overlap
+    n = len(rows)
+    return {f"{prefix}exact": 100.0 * exact / n, f"{prefix}f1": 100.0 * total_f1 / n, f"{prefix}total": float(n)}
+
+
+def _best_assignment(gains: npt.NDArray[np.float64]) -> float:
+    """The largest sum of one-to-one pairs, gains (n, m): the Hungarian method with potentials (Kuhn 1955), O(n² m)."""
+    cost = -(gains if gains.shape[0] <= gains.shape[1] else gains.T)
+    n, m = cost.shape
+    row_potential, column_potential = np.zeros(n + 1), np.zeros(m + 1)
+    row_of = np.zeros(m + 1, dtype=np.int64)  # row matched to each column, 1-based; 0 is none
+    for row in range(1, n + 1):
+        row_of[0], column = row, 0
+        slack, came_from = np.full(m + 1, np.inf), np.zeros(m + 1, dtype=np.int64)
+        used = np.zeros(m + 1, dtype=bool)
+        while row_of[column]:
+            used[column] = True
+            here = row_of[column]
+            reduced = cost[here - 1] - row_potential[here] - column_potential[1:]
+            better = ~used[1:] & (reduced < slack[1:])
+            slack[1:][better] = reduced[better]
+            came_from[1:][better] = column
+            following = 1 + int(np.argmin(np.where(used[1:], np.inf, slack[1:])))
+            step = slack[following]
+            row_potential[row_of[used]] += step
+            column_potential[used] -= step
+            slack[~used] -= step
+            column = following
+        while column:
+            row_of[column] = row_of[came_from[column]]
+            column = int(came_from[column])
+    return float(-sum(cost[row_of[j] - 1, j - 1] for j in range(1, m + 1) if row_of[j]))

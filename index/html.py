@@ -1,0 +1,60 @@
+"""HTML: the article's text and metadata, as trafilatura has them. It is imported when the first page is read.
+
+The text is trafilatura's own rendering, kept in the index: offsets of such a document are offsets of that text.
+"""
+
+import logging
+import re
+from functools import lru_cache
+from typing import Any
+
+_DECLARED = re.compile(rb"<meta[^<>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE)
+_XML = re.compile(rb"\s*<\?xml[^<>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_.:-]{2,40})")
+_XML_DECLARATION = re.compile(r"\s*<\?xml[^<>]{0,500}\?>")
+# Characters that XML, and so lxml, has no place for.
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\ufffe\uffff]")
+
+
+class ExtractionError(Exception):
+    """The page could not be parsed."""
+
+
+def declared_encoding(data: bytes) -> str | None:
+    """The encoding that a page says it has in its first 4,096 bytes, None if it says nothing."""
+    match = _XML.match(data[:4096]) or _DECLARED.search(data[:4096])
+    return match.group(1).decode("ascii").lower() if match else None
+
+
+def extract(markup: str) -> tuple[str, dict[str, str | None]]:
+    """The article's text, "" if there is none, and ``title``, ``date``, ``source`` (the site), ``author``.
+
+    Raises ExtractionError if the parser gives up (too deeply nested, for one).
+    """
+    markup = _FORBIDDEN.sub(" ", markup.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n"))
+    markup = _XML_DECLARATION.sub("", markup, count=1)
+    if not markup.strip():
+        return "", {}
+    try:
+        found = _trafilatura().bare_extraction(
+            markup,
+            include_comments=False,
+            include_tables=True,
+            with_metadata=True,
+            output_format="txt",
+            date_extraction_params={"extensive_search": False, "original_date": True},
+        )
+    except Exception as error:  # the parser is not ours, and any page may meet it
+        raise ExtractionError(f"the page cannot be parsed ({type(error).__name__})") from error
+    if found is None:
+        return "", {}
+    fields = {"title": found.title, "date": found.date, "source": found.sitename, "author": found.author}
+    return (found.text or "").replace("\r\n", "\n").replace("\r", "\n"), fields
+
+
+@lru_cache(maxsize=1)
+def _trafilatura() -> Any:
+    import trafilatura
+
+    for name in ("trafilatura", "htmldate", "courlan", "justext"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    return trafilatura

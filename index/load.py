@@ -1,0 +1,383 @@
+"""Files in, Documents out: one entry for every unit met, and none dropped in silence.
+
+A unit is a file or, in a ``.jsonl`` file, a line that is not blank. Each becomes a ``Document`` or a ``Rejected`` with
+its reason, so that scanned = indexed + unchanged + skipped + failed, always. ``skipped`` is a unit that is no
+article for us (empty, binary, unknown format, too big); ``failed`` is one that should have been readable.
+"""
+
+import codecs
+import datetime
+import hashlib
+import json
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from index import html, markdown
+from index.boilerplate import merged
+from index.errors import InputError
+from index.passage import Document, Span
+
+MAX_BYTES = 50_000_000
+"""Larger files are skipped, unread."""
+CONTROL_SHARE = 0.01
+"""A file with a larger share of control characters is binary."""
+DETECTION_BYTES = 100_000
+"""How much of a file without known encoding is looked at to guess it."""
+ATTEMPTS = 3
+"""How often a file that changes while it is read is read."""
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_CONTROL_BYTES = bytes(code for code in range(32) if code not in b"\t\n\r\f") + b"\x7f"
+_CONTROLS = dict.fromkeys(_CONTROL_BYTES)
+# Characters that show nothing and part nothing: controls, zero-width space, word joiner, BOM, soft hyphen.
+_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1b\x7f\u200b\u2060\ufeff\u00ad]+")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MONTH = re.compile(r"\d{4}(?:-(?:0[1-9]|1[0-2]))?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to read and the id of its document (or the head of its documents' ids)."""
+
+    path: Path
+    doc_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A unit that became no document. ``path`` is its document id or, for a line of ``.jsonl``, ``<file>#line N``."""
+
+    path: str
+    reason: str
+    kind: Literal["skipped", "failed"]
+
+
+Entry = Document | Rejected
+
+
+class _RefusedError(Exception):
+    """What ``read`` turns into a ``Rejected``."""
+
+    def __init__(self, kind: Literal["skipped", "failed"], reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+
+
+def find(paths: Sequence[Path]) -> list[Source]:
+    """Every file below the given folders, and the given files, in order of their ids.
+
+    An id is the path below the folder given, "/" between its parts; with several PATHs it begins with the folder's
+    name; of a file given it is the name. Bytes of a name that are not UTF-8 are written ``\\xff``. What begins with "."
+    is not scanned. A link is followed while it stays inside the folder given, and no file or folder is scanned twice.
+    Pipes, devices and folders that cannot be listed are in the result: ``read`` rejects them with the reason.
+
+    Raises InputError if a PATH does not exist or cannot be read, or if two files get one id.
+    """
+    if not paths:
+        raise InputError("No path was given; name at least one folder or file of articles.")
+    sources: list[Source] = []
+    for path in paths:
+        try:
+            folder = stat.S_ISDIR(path.stat().st_mode)
+            if folder:
+                os.scandir(path).close()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise InputError(
+                f"{_printable(str(path))!r} was given as a folder or file of articles, but it cannot be read"
+                f" ({reason.lower()}): check the path and its permissions."
+            ) from None
+        if folder:
+            root = path.resolve()
+            prefix = f"{root.name}/" if len(paths) > 1 and root.name else ""
+            sources += [Source(file, _printable(prefix + name)) for file, name in _walk(path)]
+        else:
+            sources.append(Source(path, _printable(path.resolve().name if path.name in ("", "..") else path.name)))
+    seen: dict[str, Path] = {}
+    for source in sources:
+        other = seen.setdefault(source.doc_id, source.path)
+        if other is not source.path:
+            raise InputError(
+                f"{_printable(str(other))!r} and {_printable(str(source.path))!r} would both get the document id"
+                f" {source.doc_id!r}: rename one of them or give a folder that holds both."
+            )
+    return sorted(sources, key=lambda source: source.doc_id)
+
+
+def read(source: Source) -> list[Entry]:
+    """The units of one file, in their order: a Document or a Rejected each. Raises nothing, whatever the bytes."""
+    try:
+        loader = _loader(source.path)
+        data = _stable_bytes(source.path)
+        if not data.strip():
+            raise _RefusedError("skipped", "empty")
+        return loader(data, source.doc_id)
+    except _RefusedError as refused:
+        return [Rejected(source.doc_id, str(refused), refused.kind)]
+    except OSError as error:
+        return [Rejected(source.doc_id, f"cannot be read ({(error.strerror or str(error)).lower()})", "failed")]
+
+
+def decode(data: bytes, declared: str | None = None) -> str:
+    """Text of ``data``: by its BOM, else as declared, else as UTF-8, else as charset-normalizer has it.
+
+    Newlines and a BOM stay; a lone surrogate of UTF-16 becomes U+FFFD. Raises ValueError if the bytes are no text.
+    """
+    for bom, encoding in _BOMS:
+        if data.startswith(bom):
+            return _text(data, encoding)
+    for encoding in (*([declared] if declared else []), "utf-8"):
+        try:
+            text = data.decode(encoding)
+        except (UnicodeError, LookupError, ValueError):
+            continue
+        if not _binary(text):
+            return _SURROGATE.sub("\ufffd", text)
+    encoding = _utf16(data) or _detected(data)
+    return _text(data, encoding)
+
+
+def _walk(root: Path) -> Iterator[tuple[Path, str]]:
+    """Files below ``root`` with their path in it; folders that cannot be listed come as if they were files."""
+    inside = os.path.realpath(root)
+    visited: set[str] = set()
+    folders: list[tuple[Path, str]] = [(root, "")]
+    links: list[tuple[Path, str]] = []
+    while folders or links:
+        path, name = folders.pop() if folders else links.pop(0)
+        real = os.path.realpath(path)
+        if real in visited or os.path.commonpath([inside, real]) != inside:
+            continue
+        visited.add(real)
+        try:
+            mode = path.stat().st_mode
+        except OSError:
+            continue  # a link to nothing
+        if not stat.S_ISDIR(mode):
+            yield path, name
+            continue
+        try:
+            with os.scandir(path) as entries:
+                found = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+        except OSError:
+            yield path, name
+            continue
+        for entry in found:
+            below = path / entry, f"{name}/{entry}" if name else entry
+            (links if below[0].is_symlink() else folders).append(below)
+
+
+def _printable(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _loader(path: Path) -> Callable[[bytes, str], list[Entry]]:
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise _RefusedError("failed", "the folder cannot be listed")
+    if not stat.S_ISREG(mode):
+        raise _RefusedError("skipped", "not a regular file")
+    suffix = path.suffix.lower()
+    if suffix in (".pdf", ".docx"):
+        raise _RefusedError("skipped", f"{suffix} files are not read yet: their parser comes with the sandbox it needs")
+    if suffix not in LOADERS:
+        known = " ".join(sorted(LOADERS))
+        raise _RefusedError("skipped", f"unknown format {_printable(suffix)!r} (known: {known})")
+    return LOADERS[suffix]
+
+
+def _stable_bytes(path: Path) -> bytes:
+    """The file's bytes as they stood at one moment, as far as size, times and inode can tell."""
+    for _ in range(ATTEMPTS):
+        # Without O_NONBLOCK a pipe put in the file's place since it was looked at would block for ever.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            before = os.fstat(descriptor)
+            if not stat.S_ISREG(before.st_mode):
+                raise _RefusedError("skipped", "not a regular file")
+            if before.st_size > MAX_BYTES:
+                raise _RefusedError("skipped", f"larger than {MAX_BYTES // 1_000_000} MB ({before.st_size:,} bytes)")
+            data = file.read(MAX_BYTES + 1)
+        after = path.stat()
+        if len(data) == before.st_size and _version(before) == _version(after):
+            return data
+    raise _RefusedError("failed", f"changed while it was read, {ATTEMPTS} times in a row")
+
+
+def _version(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _text(data: bytes, encoding: str) -> str:
+    errors = "surrogatepass" if encoding.startswith("utf-") else "strict"
+    text = _SURROGATE.sub("\ufffd", data.decode(encoding, errors))
+    if _binary(text):
+        raise ValueError("control characters")
+    return text
+
+
+def _binary(text: str) -> bool:
+    return len(text) - len(text.translate(_CONTROLS)) > CONTROL_SHARE * len(text)
+
+
+def _utf16(data: bytes) -> str | None:
+    """UTF-16 without a BOM: Latin text has its NULs at every other place."""
+    sample = data[:DETECTION_BYTES]
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    if max(even, odd) < len(sample) // 5 or min(even, odd) > max(even, odd) // 10:
+        return None
+    return "utf-16-be" if even > odd else "utf-16-le"
+
+
+def _detected(data: bytes) -> str:
+    if len(data) - len(data.translate(None, _CONTROL_BYTES)) > CONTROL_SHARE * len(data):
+        raise ValueError("control bytes")
+    from charset_normalizer import from_bytes
+
+    sample = data[:DETECTION_BYTES]
+    if len(data) > DETECTION_BYTES:
+        sample = sample[: max(sample.rfind(b"\n"), sample.rfind(b" ")) + 1] or sample
+    best = from_bytes(sample).best()
+    if best is None:
+        raise ValueError("unknown encoding")
+    return best.encoding
+
+
+def _decoded(data: bytes, declared: str | None = None) -> str:
+    try:
+        return decode(data, declared)
+    except (UnicodeError, LookupError, ValueError):
+        raise _RefusedError("skipped", "binary, or text in an unknown encoding") from None
+
+
+def _document(
+    doc_id: str,
+    text: str,
+    data: bytes,
+    fields: dict[str, str | None],
+    masked: Sequence[Span] = (),
+) -> Document:
+    hidden = merged([*masked, *(match.span() for match in _INVISIBLE.finditer(text))])
+    edges = [0, *(edge for span in hidden for edge in span), len(text)]
+    if not any(text[start:end].strip() for start, end in zip(edges[::2], edges[1::2], strict=True)):
+        raise _RefusedError("skipped", "empty")
+    return Document(
+        doc_id,
+        text,
+        title=_line(fields.get("title")),
+        source=_line(fields.get("source") or fields.get("author")),
+        date=_iso_date(fields.get("date")),
+        source_sha256=hashlib.sha256(data).hexdigest(),
+        masked=hidden,
+    )
+
+
+def _line(value: str | None) -> str | None:
+    return " ".join(_INVISIBLE.sub("", _SURROGATE.sub("\ufffd", value or "")).split()) or None
+
+
+def _iso_date(value: str | None) -> str | None:
+    """``value`` in ISO 8601 (a year, month, day or moment), None if it is no date."""
+    value = (value or "").strip()
+    if _MONTH.match(value):
+        return value
+    try:
+        moment = datetime.datetime.fromisoformat(value)
+        return moment.date().isoformat() if len(value) <= 10 else moment.isoformat()
+    except ValueError:
+        pass
+    day = _DAY.match(value)
+    try:
+        return datetime.date.fromisoformat(day.group()).isoformat() if day else None
+    except ValueError:
+        return None
+
+
+def _plain(data: bytes, doc_id: str) -> list[Entry]:
+    return [_document(doc_id, _decoded(data), data, {})]
+
+
+def _markdown(data: bytes, doc_id: str) -> list[Entry]:
+    text = _decoded(data)
+    fields, masked = markdown.parse(text)
+    return [_document(doc_id, text, data, fields, masked)]
+
+
+def _html(data: bytes, doc_id: str) -> list[Entry]:
+    markup = _decoded(data, html.declared_encoding(data))
+    try:
+        text, fields = html.extract(markup)
+    except html.ExtractionError as error:
+        raise _RefusedError("failed", str(error)) from None
+    text = _SURROGATE.sub("\ufffd", text)
+    if not text.strip():
+        raise _RefusedError("skipped", "no article text found")
+    return [_document(doc_id, text, data, fields)]
+
+
+def _jsonl(data: bytes, doc_id: str) -> list[Entry]:
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if wide:
+        data = _decoded(data).encode("utf-8")
+    data = data.removeprefix(codecs.BOM_UTF8)
+    found: list[Entry] = []
+    seen: set[str] = set()
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            found.append(_json_line(line.rstrip(b"\r"), doc_id, number, seen))
+        except _RefusedError as refused:
+            found.append(Rejected(f"{doc_id}#line {number}", f"line {number}: {refused}", refused.kind))
+    return found
+
+
+def _json_line(line: bytes, doc_id: str, number: int, seen: set[str]) -> Document:
+    try:
+        record: Any = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise _RefusedError("failed", "not UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise _RefusedError("failed", f"not JSON ({str(error)[:80]})") from None
+    if not isinstance(record, dict):
+        raise _RefusedError("failed", "expected a JSON object with the fields id and text")
+    fields: dict[str, str | None] = {}
+    for name in ("id", "_id", "title", "text", "date", "source"):
+        value = record.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and name in ("id", "_id", "date"):
+            value = str(value)
+        if value is not None and not isinstance(value, str):
+            raise _RefusedError("failed", f"field {name!r} must be a string, not {type(value).__name__}")
+        fields[name] = None if value is None else _SURROGATE.sub("\ufffd", value)
+    identity = _line(fields["id"]) or _line(fields["_id"])
+    if identity is None:
+        raise _RefusedError("failed", "field 'id' is missing or empty")
+    if not (fields["text"] or "").strip():
+        raise _RefusedError("failed", "field 'text' is missing or empty")
+    if identity in seen:
+        raise _RefusedError("failed", f"field 'id': {identity!r} stands in an earlier line, too")
+    seen.add(identity)
+    return _document(f"{doc_id}#{identity}", fields["text"] or "", line, fields)
+
+
+LOADERS: dict[str, Callable[[bytes, str], list[Entry]]] = {
+    ".txt": _plain,
+    ".md": _markdown,
+    ".markdown": _markdown,
+    ".html": _html,
+    ".htm": _html,
+    ".jsonl": _jsonl,
+}
+"""By lower-case suffix: a function from a file's bytes and its id to its units."""

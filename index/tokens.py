@@ -1,0 +1,117 @@
+"""Text into the words that sparse retrieval matches by, with where each stands."""
+
+import re
+import threading
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+MAX_LENGTH = 64  # characters kept of a token: what is longer is no word (base64, a line without spaces)
+
+# The words of questions and sentences that name nothing. No negations ("not" decides a fact), and no "us", "may",
+# "will" or "can" (a country, a month, a person, a tin). Against no list: + 2.2 points of nDCG@10 over the eight open
+# sets of eval.weights; stemming: + 3.3; joining hyphenated words as well: nothing.
+_STOP_WORDS = """
+    a about an and are as at be been being but by did do does doing for from had has have he her hers him his how i
+    if in into is it its itself me my of on or our ours she so than that the their theirs them then there these they
+    this those to was we were what when where which while who whom whose why with you your yours
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
+
+# One word for each unit of an amount, whichever way it is written.
+_SAME = {"bn": "billion", "tn": "trillion", "trn": "trillion", "mn": "million", "mln": "million"}
+_AFTER_MONEY = _SAME | {"k": "thousand", "m": "million", "b": "billion", "t": "trillion"}
+
+# Combining marks of the scripts that use them inside words, which \w leaves out.
+_MARKS = (
+    "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff\u0e31-\u0e3a\u0e47-\u0e4e"
+    "\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff"
+)
+_SILENT = "\u00ad\u200b-\u200d\u2060\ufeff"  # soft hyphen, zero-width spaces and joiners
+_IDEOGRAPHS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # written without spaces: each is a word
+_LETTER = rf"(?:[^\W_{_IDEOGRAPHS}]|[{_MARKS}{_SILENT}])"
+_DOLLARS = r"(?:US|AU|CA|HK|NT|NZ|A|C|S)"
+_TOKEN = re.compile(
+    rf"""
+      (?P<formula>(?!{_DOLLARS}\$)(?<![^\W_])[A-Za-z]{{1,16}}\$\d{{1,16}}(?:\.\d{{1,16}})?\$[A-Za-z]*+)  # GB$200$
+    | (?P<initials>(?<![^\W_])[^\W\d_](?:\.[^\W\d_])++(?![^\W_]))                                        # U.S. p.m.
+    | (?P<money>(?:(?<![^\W_]){_DOLLARS})?[$€£¥₹])?+
+      (?P<number>\d{{1,3}}(?:,\d{{3}})++(?!\d)(?:\.\d++)?|\d++(?:\.\d++)*+)(?P<unit>{_LETTER}*+)         # $1,000 38bn
+    | (?P<percent>(?<=[\d$\\])%)
+    | (?P<word>{_LETTER}++(?:['\u2019\u02bc\uff07]{_LETTER}++)*+)                                        # Nvidia's
+    | (?P<ideograph>[{_IDEOGRAPHS}])
+    """,
+    re.VERBOSE,
+)
+_UNMARKED = re.compile(f"[\u0300-\u036f{_SILENT}]")
+_POSSESSIVE = re.compile("['\u2019\u02bc]s$")
+_APOSTROPHES = re.compile("['\u2019\u02bc]")
+_ORDINAL = frozenset(("st", "nd", "rd", "th"))
+_local = threading.local()
+
+
+def tokenize(text: str) -> list[str]:
+    """The tokens of ``text`` in their order: those of ``tokenize_spans``, without their places."""
+    return [token for token, _, _ in _tokens(text)]
+
+
+def tokenize_spans(text: str) -> list[tuple[str, int, int]]:
+    """The tokens of ``text`` with the half-open span of code points each was read from, ascending and disjoint."""
+    return list(_tokens(text))
+
+
+def _tokens(text: str) -> Iterator[tuple[str, int, int]]:
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup
+        if kind == "unit":
+            yield from _amount(match)
+            continue
+        token = "percent" if kind == "percent" else _term(match[0][: 4 * MAX_LENGTH])
+        if token:
+            yield token, match.start(), match.end()
+
+
+def _amount(match: re.Match[str]) -> Iterator[tuple[str, int, int]]:
+    """A number and what is written onto it: "38bn" is "38 billion", "1GW" is "1 GW"; "2nd", "5G", "1990s" are one."""
+    start, middle, end = match.start("number"), match.end("number"), match.end()
+    number = _folded(match["number"][: 4 * MAX_LENGTH]).replace(",", "")[:MAX_LENGTH]
+    unit = _folded(match["unit"][: 4 * MAX_LENGTH])
+    unit = (_AFTER_MONEY if match["money"] else _SAME).get(unit, unit)
+    if not unit:
+        yield number, start, middle
+    elif len(unit) == 1 or unit in _ORDINAL or not unit.isalpha():
+        yield (number + unit)[:MAX_LENGTH], start, end
+    else:
+        yield number, start, middle
+        if token := _term(unit):
+            yield token, middle, end
+
+
+@lru_cache(maxsize=1 << 16)
+def _term(word: str) -> str:
+    """What ``word`` is matched by; empty for a stop word."""
+    bare = _folded(word).replace("$", "").replace(".", "")
+    folded = _APOSTROPHES.sub("", _POSSESSIVE.sub("", bare))
+    if folded in STOP_WORDS:
+        return ""
+    return _stem(_SAME.get(folded, folded)[:MAX_LENGTH])
+
+
+def _folded(text: str) -> str:
+    """Without case, compatibility forms (NFKC), accents on Latin, Greek and Cyrillic letters, or silent characters."""
+    if text.isascii():
+        return text.lower()
+    bare = _UNMARKED.sub("", unicodedata.normalize("NFKD", text.casefold()))
+    return unicodedata.normalize("NFC", bare).casefold()
+
+
+def _stem(word: str) -> str:
+    # A Stemmer is not safe to share between threads.
+    stemmer: Any = getattr(_local, "stemmer", None)
+    if stemmer is None:
+        import Stemmer
+
+        stemmer = _local.stemmer = Stemmer.Stemmer("english")
+    stemmed: str = stemmer.stemWord(word)
+    return stemmed

@@ -1,0 +1,77 @@
+"""Scores -> a probability, and the decision to answer or not.
+
+Fused scores order passages within one query and never feed this: what does are absolute signals, which compare between
+questions (cosine, share of the query's idf mass matched, the reader's margin, agreement between passages). Their
+logistic combination (Platt, "Probabilistic outputs for support vector machines", 1999) was fitted on questions that the
+weights never saw, by ``eval.calibration``; the coefficients stand in ``rag/models/calibration.json``.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+from index.errors import ModelError
+from index.passage import Hit
+from rag.evidence import Group
+from rag.reader import Reader
+
+FILE = "models/calibration.json"
+NEAR = 0.5
+"""Of cosine and idf matched, what at least one passage must reach to be near a question."""
+
+
+def features(groups: Sequence[Group], which: int) -> dict[str, float]:
+    """What is known of the candidate ``groups[which]``, by name; ``groups`` are all of the question, best first.
+
+    The signals of its best span and of that span's passage, the best signals of any passage of the question, and of its
+    mass (see ``rag.evidence``): the logarithm of its share in all, and its lead over the best other candidate.
+    """
+    group = groups[which]
+    best = group.spans[0]
+    hits = {span.hit.passage.passage_id: span.hit for other in groups for span in other.spans}.values()
+    rival = next((other.mass for at, other in enumerate(groups) if at != which), group.mass)
+    top = max(other.mass for other in groups)
+    total = top + math.log(sum(math.exp(other.mass - top) for other in groups))
+    return {
+        **best.hit.parts,
+        **best.signals,
+        **{f"top_{name}": max(hit.parts[name] for hit in hits) for name in ("cosine", "bm25_share", "idf_matched")},
+        "share": group.mass - total,
+        "lead": group.mass - rival,
+        "sources": math.log(group.distinct),
+        "passages": math.log(len({span.hit.passage.passage_id for span in group.spans})),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """``weights`` by feature name and ``bias`` of the logistic combination, and the one ``threshold`` for answering."""
+
+    weights: Mapping[str, float]
+    bias: float
+    threshold: float
+
+    @classmethod
+    def of(cls, reader: Reader) -> "Calibration":
+        """The calibration fitted for this reader; ModelError when there is none."""
+        table = json.loads(resources.files("rag").joinpath(FILE).read_text("utf-8"))
+        entry = table.get(reader.identity)
+        if entry is None:
+            raise ModelError(
+                f"no calibration was fitted for the reader {reader.name}: fit one with `python -m eval.calibration`"
+            )
+        return cls(entry["weights"], entry["bias"], entry["threshold"])
+
+    def confidence(self, groups: Sequence[Group], which: int) -> float:
+        """The probability in [0, 1] that the wording of ``groups[which]`` answers the question."""
+        known = features(groups, which)
+        z = self.bias + sum(weight * known[name] for name, weight in self.weights.items())
+        return round(1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, z)))), 4)
+
+
+def reason(hits: Sequence[Hit]) -> str:
+    """Why a question was refused: ``not_found`` when no passage comes near by meaning or by words, else ``weak``."""
+    near = max(max(hit.parts["idf_matched"], hit.parts["cosine"]) for hit in hits)
+    return "not_found" if near < NEAR else "weak"

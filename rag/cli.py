@@ -1,0 +1,355 @@
+"""The ``rag`` command. Results go to stdout, progress, warnings and errors to stderr.
+
+Exit: 0 answered / passed, 1 no answer / gate not met, 2 an error, in one sentence.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from index.errors import InputError, RagError
+
+ANSWERED, NO_ANSWER, ERROR = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    _survive_odd_output()
+    parser = _parser()
+    try:
+        options = parser.parse_args(arguments)
+        code: int = options.run(options)
+        sys.stdout.flush()
+        return code
+    except RagError as error:
+        _complain(str(error))
+    except BrokenPipeError:
+        # The reader of our output has gone (`rag search … | head`); its exit code is not ours to judge.
+        _abandon_output()
+    except OSError as error:
+        _abandon_output()
+        _complain(
+            f"{error.strerror or error} ({error.filename or 'while writing the result'}): mend that and try again"
+        )
+    except KeyboardInterrupt:
+        print("rag: stopped", file=sys.stderr)
+    return ERROR
+
+
+def _complain(sentence: str) -> None:
+    from rag.render import plain
+
+    print(f"rag: {plain(sentence)}", file=sys.stderr)
+
+
+def _abandon_output() -> None:
+    """What is still to be written goes nowhere; else the interpreter would try, and complain, once more at its end."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _survive_odd_output() -> None:
+    """A file name or a text that the terminal's encoding cannot show is shown escaped, not as a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="backslashreplace")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Argparse's usage errors, in the one sentence that every other error has."""
+
+    def error(self, message: str) -> Any:
+        """Raise instead of printing usage and exiting."""
+        raise InputError(f"{message}: see `{self.prog} --help`")
+
+
+def _parser() -> argparse.ArgumentParser:
+    from rag import __version__
+
+    parser = _Parser(prog="rag", description="Ask a folder of articles a question and get the exact words, cited.")
+    parser.add_argument("--version", action="version", version=f"citespan {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        added.add_argument("--json", action="store_true", help="print JSON")
+        return added
+
+    def at_index(added: argparse.ArgumentParser, *, corpus: bool = True) -> None:
+        group = added.add_mutually_exclusive_group()
+        group.add_argument("--index", type=Path, metavar="DIR", help="the index (default: $RAG_INDEX, else .rag)")
+        if corpus:
+            group.add_argument(
+                "--corpus", type=Path, metavar="PATH", help="a folder or file, indexed or refreshed first, then asked"
+            )
+
+    index = command("index", _index, "Index the articles at PATH.")
+    index.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    at_index(index, corpus=False)
+    index.add_argument("--model", help="an encoder's name or folder (default: the embedded all-MiniLM-L6-v2)")
+
+    ask = command("ask", _ask, "Answer QUESTION with the exact words that do, cited.")
+    ask.add_argument("question", nargs="?", metavar="QUESTION")
+    ask.add_argument(
+        "--questions", type=Path, metavar="FILE", help="JSON lines with id and question, instead of QUESTION"
+    )
+    at_index(ask)
+    ask.add_argument("-k", type=_count, default=3, help="how many alternatives (3)")
+    ask.add_argument(
+        "--reader", help="`none` for whole sentences, or an extractive QA model (default: the embedded one)"
+    )
+
+    search = command("search", _search, "Rank passages for QUERY.")
+    search.add_argument("query", metavar="QUERY")
+    at_index(search)
+    search.add_argument("-k", type=_count, default=10, help="how many passages (10)")
+
+    show = command("show", _show, "Print a stored document, or a span of it.")
+    show.add_argument("document", metavar="DOCUMENT")
+    show.add_argument("--span", metavar="A:B", help="code points of the document's text, half-open")
+    at_index(show)
+
+    at_index(command("status", _status, "Say what the index holds."), corpus=True)
+
+    evaluate = command("eval", _eval, "Score answers to a question set.")
+    evaluate.add_argument(
+        "set", type=Path, metavar="SET", help="a .jsonl question set, a SQuAD JSON file or a BEIR folder"
+    )
+    at_index(evaluate)
+    evaluate.add_argument("--reader", help="as for ask")
+    evaluate.add_argument("--given-paragraph", action="store_true", help="read the gold document, without retrieval")
+    evaluate.add_argument("--without-gold", action="store_true", help="take away every passage that holds an answer")
+    evaluate.add_argument("--predictions", type=Path, metavar="FILE", help="write answers in SQuAD's format")
+    evaluate.add_argument(
+        "--run", type=Path, metavar="FILE", dest="run_file", help="write the ranking in TREC's format"
+    )
+    evaluate.add_argument("--limit", type=_count, metavar="N", help="only the first N questions")
+    evaluate.add_argument("--gates", type=Path, metavar="FILE", help="floors to hold (default: those of the package)")
+    evaluate.add_argument("--skip-if-absent", action="store_true", help="pass, visibly, when the corpus is not there")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 10000")
+    return int(text)
+
+
+# Commands
+
+
+def _index(options: argparse.Namespace) -> int:
+    from rag.render import build_json
+
+    report = _build(options.paths, _root(options), options.model)
+    if options.json:
+        _print_json(build_json(report))
+    else:
+        print(
+            f"{report.documents} documents in {report.passages} passages ({report.generation}): {report.scanned} scanned, "
+            f"{report.indexed} indexed, {report.unchanged} unchanged, {len(report.skipped)} skipped, "
+            f"{len(report.failed)} failed; {report.seconds:.1f} s"
+        )
+    return ANSWERED
+
+
+def _ask(options: argparse.Namespace) -> int:
+    if (options.question is None) == (options.questions is None):
+        raise InputError('give one question, as in `rag ask "Who …?"`, or a file of them with --questions FILE')
+    from rag.pipeline import checked
+    from rag.render import answer_json, answer_text, plain
+
+    questions = _questions(options.questions) if options.questions is not None else []
+    asked = checked(options.question) if options.question is not None else ""
+    pipeline = _pipeline(options)
+    if options.questions is not None:
+        for identity, question in questions:
+            answer = pipeline.ask(question, options.k)
+            if options.json:
+                _print_json({"id": identity, **answer_json(answer)})
+            else:
+                print(f"{plain(str(identity))}: {plain(question)}\n{answer_text(answer, pipeline.index, _style())}\n")
+        return ANSWERED
+    answer = pipeline.ask(asked, options.k)
+    if options.json:
+        _print_json(answer_json(answer))
+    else:
+        print(answer_text(answer, pipeline.index, _style()))
+    return ANSWERED if answer.answered else NO_ANSWER
+
+
+def _search(options: argparse.Namespace) -> int:
+    from index.search import Index
+    from rag.pipeline import checked
+    from rag.render import hits_json, hits_text
+
+    query = checked(options.query)
+    index = Index.open(_ready(options))
+    hits = index.search(query, options.k)
+    if options.json:
+        _print_json(hits_json(query, hits, index))
+    else:
+        print(hits_text(hits, index, _style()))
+    return ANSWERED if hits else NO_ANSWER
+
+
+def _show(options: argparse.Namespace) -> int:
+    from index.store import open_current
+    from rag.render import document_json, document_text
+
+    generation = open_current(_ready(options))
+    row = generation.rows.get(options.document)
+    if row is None:
+        known = ", ".join(list(generation.rows)[:3])
+        raise InputError(f"the index holds no document {options.document!r}: it holds {known} … (see `rag status`)")
+    document = generation.document(row)
+    span = _span(options.span, len(document.text)) if options.span else (0, len(document.text))
+    if options.json:
+        _print_json({**document_json(document), **({"span": span} if options.span else {})})
+    else:
+        print(document_text(document, span, _style()))
+    return ANSWERED
+
+
+def _span(text: str, length: int) -> tuple[int, int]:
+    start, colon, end = text.partition(":")
+    digits = start.isdecimal() and end.isdecimal() and len(text) < 32
+    if not (colon and digits and int(start) < int(end) <= length):
+        raise InputError(f"--span {text[:40]} is no stretch A:B with 0 <= A < B <= {length}, the document's length")
+    return int(start), int(end)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from index.build import is_stale
+    from index.store import open_current
+    from rag.readers import load_reader
+
+    generation = open_current(_ready(options))
+    manifest = generation.manifest
+    facts = {
+        "generation": generation.name,
+        "created": manifest["created"],
+        "documents": manifest["documents"],
+        "passages": manifest["passages"],
+        "encoder": manifest["encoder"],
+        "reader": load_reader(None).identity,
+        "bytes": sum(file["bytes"] for file in manifest["files"].values()),
+        "stale": is_stale(generation),
+    }
+    if options.json:
+        _print_json(facts)
+    else:
+        from rag.render import plain
+
+        print("\n".join(f"{name:<12}{plain(str(value))}" for name, value in facts.items()))
+    return ANSWERED
+
+
+def _eval(options: argparse.Namespace) -> int:
+    from eval.command import run_eval
+
+    def ready() -> Path:
+        return _ready(options)
+
+    return run_eval(options, ready)
+
+
+# What the commands share
+
+
+def _root(options: argparse.Namespace) -> Path:
+    return options.index or Path(os.environ.get("RAG_INDEX") or ".rag")
+
+
+def _ready(options: argparse.Namespace) -> Path:
+    """The index to ask: the one given, or the one kept for ``--corpus``, built or refreshed first."""
+    corpus: Path | None = getattr(options, "corpus", None)
+    return refreshed(corpus) if corpus is not None else _root(options)
+
+
+def refreshed(corpus: Path) -> Path:
+    """The index kept for ``corpus`` in the user's cache, by its path; built when absent or when a file has changed."""
+    import hashlib
+
+    from platformdirs import user_cache_path
+
+    from index.build import is_stale
+    from index.errors import IndexDamaged, IndexMismatch, IndexMissing
+    from index.store import open_current
+
+    key = hashlib.sha256(os.fsencode(corpus.resolve())).hexdigest()[:24]
+    root = user_cache_path("citespan") / "indexes" / key
+    try:
+        stale = is_stale(open_current(root))
+    except (IndexMissing, IndexDamaged, IndexMismatch):
+        stale = True
+    if stale:
+        _build([corpus], root, None)
+    return root
+
+
+def _build(paths: Sequence[Path], root: Path, model: str | None) -> Any:
+    from index.build import build
+    from rag.progress import progress
+    from rag.render import plain
+
+    with progress() as report:
+        result = build(paths, root, model, report)
+    for rejected in (*result.skipped, *result.failed):
+        print(f"rag: {rejected.kind} {plain(rejected.path)}: {plain(rejected.reason)}", file=sys.stderr)
+    return result
+
+
+def _pipeline(options: argparse.Namespace) -> Any:
+    from rag.pipeline import Pipeline
+
+    return Pipeline.open(_ready(options), options.reader)
+
+
+def _questions(path: Path) -> list[tuple[Any, str]]:
+    """Ids and questions of a file's lines, in its order; InputError when one of them cannot be asked."""
+    try:
+        lines = path.read_text("utf-8-sig").split("\n")
+    except OSError as error:
+        raise InputError(
+            f"the questions in {path} cannot be read ({error.strerror}): give a file of JSON lines"
+        ) from None
+    except UnicodeDecodeError:
+        raise InputError(f"the questions in {path} are not UTF-8: give a file of JSON lines in UTF-8") from None
+    from rag.pipeline import checked
+
+    questions = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+            questions.append((record["id"], checked(record["question"])))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise InputError(
+                f'{path} line {number} is no JSON object with "id" and "question": mend or remove it'
+            ) from None
+        except InputError as error:
+            raise InputError(f"{path} line {number}: {error}") from None
+    if not questions:
+        raise InputError(f'{path} holds no questions: give JSON lines with "id" and "question"')
+    return questions
+
+
+def _print_json(value: Any) -> None:
+    from rag.render import json_line
+
+    print(json_line(value))
+
+
+def _style() -> Any:
+    from rag.render import Style
+
+    return Style(sys.stdout.isatty() and not os.environ.get("NO_COLOR"))

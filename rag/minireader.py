@@ -1,0 +1,91 @@
+"""The embedded reader's network: MiniLM with six layers and a span head of its own, in onnxruntime, without torch.
+
+The layers and the head stand in ``rag/models/reader.safetensors`` (float16; its card beside it says how they were
+trained); the embeddings are the embedded encoder's own, unchanged.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib import resources
+
+import hashlib
+
+import numpy as np
+
+from index.errors import ModelError
+from index.minilm import Embeddings, Layers, Precision, encode_texts, tokenizer, weights
+from rag.spans import Floats, Window
+
+SHA256 = "1db165d25bb27c61b9a696d061131e7132811fa32d4a4b4aeda8027383940116"
+FILE = "models/reader.safetensors"
+TOKENS = 384
+"""Tokens of the longest window, question included."""
+QUESTION_TOKENS = 64
+STRIDE = 128
+"""Tokens that two neighbouring windows of one text share."""
+BATCH = 8
+HEAD_ROWS = ("qa_outputs.weight", "qa_outputs.bias")
+
+
+class MiniReader:
+    """A ``rag.spans.Network``; calls may come from several threads."""
+
+    def __init__(self, precision: Precision = "int8") -> None:
+        from safetensors.numpy import load
+
+        raw = _verified()
+        tensors = load(raw)
+        self.identity = f"minilm-reader@{SHA256[:16]}"
+        self._head, self._bias = (tensors[name].astype(np.float32) for name in HEAD_ROWS)
+        self._embed = Embeddings(weights())
+        self._layers = Layers(tensors, precision)
+
+    def windows(self, question: str, texts: Sequence[str]) -> list[Window]:
+        """Cover each text by windows of at most ``TOKENS`` tokens, neighbours sharing ``STRIDE``."""
+        asked, *read = encode_texts([question, *texts])
+        cls, *words, sep = asked.ids
+        prefix = [cls, *words[:QUESTION_TOKENS], sep]
+        room = TOKENS - len(prefix) - 1
+        found = []
+        for number, encoding in enumerate(read):
+            ids, offsets = encoding.ids[1:-1], np.array(encoding.offsets[1:-1], np.int64).reshape(-1, 2)
+            for at in range(0, max(1, len(ids) - STRIDE), room - STRIDE):
+                part = ids[at : at + room]
+                found.append(Window(number, np.array([*prefix, *part, sep]), len(prefix), offsets[at : at + room]))
+        return found
+
+    def logits(self, windows: Sequence[Window]) -> list[Floats]:
+        """Start and end logits, in batches of windows of like length."""
+        results: dict[int, Floats] = {}
+        order = sorted(range(len(windows)), key=lambda i: len(windows[i].ids))
+        for at in range(0, len(order), BATCH):
+            numbers = order[at : at + BATCH]
+            batch = [windows[i] for i in numbers]
+            lengths = np.array([len(window.ids) for window in batch])
+            places = np.arange(lengths.max())
+            mask = (places < lengths[:, None]).astype(np.int64)
+            types = mask * (places >= np.array([window.first for window in batch])[:, None])
+            ids = np.zeros(mask.shape, np.int64)
+            for row, window in zip(ids, batch, strict=True):
+                row[: len(window.ids)] = window.ids
+            values = self._layers.run(self._embed(ids, types), mask) @ self._head.T + self._bias
+            for i, window, row in zip(numbers, batch, values, strict=True):
+                results[i] = np.concatenate([row[:1], row[window.first : window.first + len(window.offsets)]])
+        return [results[i] for i in range(len(windows))]
+
+
+def _verified() -> bytes:
+    place = resources.files("rag").joinpath(FILE)
+    try:
+        raw = place.read_bytes()
+    except OSError:
+        raise ModelError(f"the reader's weights rag/{FILE} are missing: install citespan again") from None
+    if hashlib.sha256(raw).hexdigest() != SHA256:
+        raise ModelError(f"the reader's weights rag/{FILE} are not the published ones: install citespan again")
+    return raw
+
+
+@lru_cache(maxsize=1)
+def embedded_reader() -> MiniReader:
+    """The one embedded reader of this process."""
+    return MiniReader()

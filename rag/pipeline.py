@@ -1,0 +1,87 @@
+"""ask(): the spine. A question goes through retrieval, the reader, calibration and grouping, and comes out an Answer."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from index.errors import InputError
+from index.passage import Hit
+from index.search import Index
+from rag.answer import Answer, refusal
+from rag.calibrate import Calibration, reason
+from rag.evidence import candidate, grouped
+from rag.reader import Reader
+from rag.readers import load_reader
+
+READ = 8
+MAX_QUESTION = 2000
+_NONE: frozenset[int] = frozenset()
+
+
+class Pipeline:
+    """An index, a reader and the calibration that belongs to that reader. Safe to use from several threads."""
+
+    def __init__(self, index: Index, reader: Reader) -> None:
+        self.index = index
+        self.reader = reader
+        self.calibration = Calibration.of(reader)
+
+    @classmethod
+    def open(cls, root: Path, reader: str | None = None) -> "Pipeline":
+        """Open the index at ``root`` with the embedded reader, or the one named; raises RagError, never falls back."""
+        return cls(Index.open(root), load_reader(reader))
+
+    def search(self, query: str, k: int = 10, exclude: frozenset[int] = _NONE) -> list[Hit]:
+        """The ``k`` best passages; those whose ids are in ``exclude`` are taken away. InputError for an unusable query."""
+        return self.index.search(checked(query), k, exclude)
+
+    def ask(self, question: str, k: int = 3, exclude: frozenset[int] = _NONE) -> Answer:
+        """Answer ``question`` with up to ``k`` alternatives; InputError for one that is empty or too long."""
+        started = time.perf_counter()
+        hits = self.search(question, READ, exclude)
+        return self.answer_from(question, hits, k, retrieve_ms=1000 * (time.perf_counter() - started))
+
+    def answer_from(self, question: str, hits: Sequence[Hit], k: int = 3, retrieve_ms: float = 0.0) -> Answer:
+        """Answer ``question`` from these hits alone."""
+        timings = {"retrieve": round(retrieve_ms, 2), "read": 0.0, "total": round(retrieve_ms, 2)}
+        if not hits:
+            return refusal(question, "not_found" if len(self.index) else "empty_index", timings)
+        started = time.perf_counter()
+        groups = grouped(self.reader.read(question, hits), self.index)
+        confidences: list[float] = []
+        for which in range(min(len(groups), k + 1)):
+            # No candidate is surer than the one that the reader put before it.
+            confidences.append(min([self.calibration.confidence(groups, which), *confidences[-1:]]))
+        found = [candidate(group, self.index, sure) for group, sure in zip(groups, confidences, strict=False)]
+        timings["read"] = round(1000 * (time.perf_counter() - started), 2)
+        timings["total"] = round(timings["retrieve"] + timings["read"], 2)
+        if not found:
+            return refusal(question, "not_found", timings)
+        best, *others = found
+        if best.confidence < self.calibration.threshold:
+            return Answer(
+                question, False, None, best.confidence, reason(hits), alternatives=tuple(found[:k]), timings_ms=timings
+            )
+        return Answer(
+            question,
+            answered=True,
+            answer=best.answer,
+            confidence=best.confidence,
+            reason=None,
+            citations=best.citations,
+            support=best.support,
+            alternatives=tuple(others[:k]),
+            timings_ms=timings,
+        )
+
+
+def checked(question: str) -> str:
+    """The question without the white space around it; InputError when nothing or too much is left."""
+    question = question.strip()
+    if not any(character.isalnum() for character in question):
+        raise InputError(f'the question {question[:40]!r} has no words: ask for something, as in `rag ask "Who …?"`')
+    if len(question) > MAX_QUESTION:
+        raise InputError(f"the question has {len(question):,} characters: ask it in at most {MAX_QUESTION:,}")
+    if "\0" in question:
+        raise InputError(f"the question {question[:40]!r} holds a NUL character: leave it out")
+    return question

@@ -1,0 +1,226 @@
+"""Answer -> terminal text or JSON; nothing of a document reaches a terminal as a control sequence."""
+
+import json
+import re
+import unicodedata
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from index.passage import Document, Hit
+from rag.answer import Answer, Candidate, Citation, Part, line_of
+
+if TYPE_CHECKING:
+    from index.build import BuildReport
+    from index.search import Index
+
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def plain(text: str) -> str:
+    """The text on one line, with control, bidi and other invisible characters shown as ``\\x..`` marks."""
+    return "".join(
+        " " if c in "\n\r\t\f\v\x85\u2028\u2029" else f"\\x{ord(c):02x}" if _invisible(c) else c for c in text
+    )
+
+
+def _invisible(character: str) -> bool:
+    if character in _BIDI:
+        return True
+    # Zero-width joiners (Cf) hold emoji and scripts together; everything else without a shape is shown.
+    return unicodedata.category(character) in ("Cc", "Cs") or character == "\ufeff"
+
+
+# JSON, as in the contract
+
+_UNSAFE = re.compile(f"[\x7f-\x9f\ufeff{''.join(sorted(_BIDI))}]")
+
+
+def json_line(value: object) -> str:
+    """One line of JSON, readable, with what could steer a terminal escaped (json itself escapes what is below space)."""
+    text = json.dumps(value, ensure_ascii=False)
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def citation_json(citation: Citation) -> dict[str, Any]:
+    """A citation's fields, in the contract's order."""
+    return asdict(citation)
+
+
+def _candidate_json(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "answer": candidate.answer,
+        "confidence": candidate.confidence,
+        "citations": [citation_json(c) for c in candidate.citations],
+        "support": asdict(candidate.support),
+    }
+
+
+def _part_json(part: Part) -> dict[str, Any]:
+    return {"answer": part.answer, "citations": [citation_json(c) for c in part.citations]}
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """The object that ``rag ask --json`` prints (without ``id``)."""
+    return {
+        "question": answer.question,
+        "answered": answer.answered,
+        "answer": answer.answer,
+        "confidence": answer.confidence,
+        "reason": answer.reason,
+        "citations": [citation_json(c) for c in answer.citations],
+        "parts": [_part_json(part) for part in answer.parts],
+        "support": asdict(answer.support),
+        "alternatives": [_candidate_json(c) for c in answer.alternatives],
+        "timings_ms": answer.timings_ms,
+    }
+
+
+def hits_json(query: str, hits: list[Hit], index: "Index") -> dict[str, Any]:
+    """The object that ``rag search --json`` prints."""
+    return {
+        "query": query,
+        "hits": [
+            {
+                "passage_id": hit.passage.passage_id,
+                "document": hit.passage.doc_id,
+                "title": index.document(hit.passage.doc_id).title,
+                "start": hit.passage.start,
+                "end": hit.passage.end,
+                "text": hit.passage.text,
+                "score": round(hit.score, 6),
+                "parts": {name: round(value, 6) for name, value in hit.parts.items()},
+            }
+            for hit in hits
+        ],
+    }
+
+
+def build_json(report: "BuildReport") -> dict[str, Any]:
+    """The object that ``rag index --json`` prints."""
+    return {
+        "generation": report.generation,
+        "documents": report.documents,
+        "passages": report.passages,
+        "scanned": report.scanned,
+        "indexed": report.indexed,
+        "unchanged": report.unchanged,
+        "skipped": [{"path": r.path, "reason": r.reason} for r in report.skipped],
+        "failed": [{"path": r.path, "reason": r.reason} for r in report.failed],
+        "seconds": report.seconds,
+    }
+
+
+def document_json(document: Document) -> dict[str, Any]:
+    """The object that ``rag show --json`` prints."""
+    return {
+        "document": document.doc_id,
+        "title": document.title,
+        "date": document.date,
+        "source": document.source,
+        "text": document.text,
+        "sha256": document.sha256,
+        "masked": [list(span) for span in document.masked],
+    }
+
+
+# Terminal
+
+
+class Style:
+    """ANSI styles, or nothing at all where colour is not wanted."""
+
+    def __init__(self, colour: bool) -> None:
+        self._colour = colour
+
+    def bold(self, text: str) -> str:
+        """Text that stands out."""
+        return f"\x1b[1m{text}\x1b[0m" if self._colour else text
+
+    def dim(self, text: str) -> str:
+        """Text that steps back."""
+        return f"\x1b[2m{text}\x1b[0m" if self._colour else text
+
+    def mark(self, text: str) -> str:
+        """The cited words; in brackets where there is no colour."""
+        return f"\x1b[1;7m{text}\x1b[0m" if self._colour else f"[{text}]"
+
+
+def shown_path(path: str) -> str:
+    """The path relative to the working directory where it lies below it."""
+    place = Path(path)
+    return str(place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place)
+
+
+def _place(doc_id: str, line: int, index: "Index") -> str:
+    """The file and line as an editor opens them; a line of a ``.jsonl`` file has a document of its own, so its id instead."""
+    path = shown_path(index.path(doc_id))
+    return plain(doc_id if path.lower().endswith(".jsonl") else f"{path}:{line}")
+
+
+def citation_text(citation: Citation, index: "Index", style: Style) -> str:
+    """Two lines: the sentence with the quote marked; title, source, date and place."""
+    at = citation.start - citation.sentence_start
+    end = at + len(citation.quote)
+    before, quote, after = citation.sentence[:at], citation.sentence[at:end], citation.sentence[end:]
+    known = [plain(value) for value in (citation.title, citation.source, citation.date) if value]
+    about = " · ".join([*known, _place(citation.document, citation.line, index)])
+    return f"  {plain(before)}{style.mark(plain(quote))}{plain(after)}\n  {style.dim(about)}"
+
+
+def answer_text(answer: Answer, index: "Index", style: Style) -> str:
+    """What a person reads: the answer with its proof, or that there is none and the closest passages."""
+    lines = []
+    if answer.answered:
+        documents, distinct = answer.support.documents, answer.support.distinct
+        stands = f"stands in {documents} article{'s' * (documents > 1)}"
+        if distinct < documents:
+            stands += f", {distinct} of them independent"
+        lines += [f"{style.bold(plain(answer.answer or ''))}   (confidence {answer.confidence:.2f}, {stands})", ""]
+        for citation in answer.citations:
+            lines += [citation_text(citation, index, style), ""]
+        if answer.alternatives:
+            lines.append("Other answers:")
+    else:
+        said = {
+            "empty_index": "the index holds no passages",
+            "not_found": f"nothing in {len(index.doc_ids)} articles comes near this question",
+            "weak": "what comes nearest is not sure enough",
+        }[answer.reason or "weak"]
+        lines += [style.bold(f"No answer found: {said}.") + f"   (confidence {answer.confidence:.2f})", ""]
+        if answer.alternatives:
+            lines.append("Closest:")
+    for candidate in answer.alternatives:
+        lines += [f"  {candidate.confidence:.2f}", citation_text(candidate.citations[0], index, style)]
+    return "\n".join(lines).rstrip()
+
+
+def hits_text(hits: list[Hit], index: "Index", style: Style) -> str:
+    """A hit a paragraph: rank, score, place, text."""
+    lines = []
+    for rank, hit in enumerate(hits, 1):
+        document = index.document(hit.passage.doc_id)
+        place = _place(document.doc_id, line_of(document, hit.passage.start), index)
+        parts = ", ".join(f"{name} {value:.2f}" for name, value in hit.parts.items())
+        lines += [f"{rank:2}. {style.bold(place)}   {hit.score:.3f} ({parts})", f"    {plain(hit.passage.text)}", ""]
+    return "\n".join(lines).rstrip() or "No passage matches."
+
+
+def document_text(document: Document, span: tuple[int, int], style: Style) -> str:
+    """The document's text between ``span``, line for line, masked stretches dimmed."""
+    start, end = span
+    out, at = [], start
+    for first, last in document.masked:
+        if last <= start or first >= end:
+            continue
+        out += [
+            _lines(document.text[at : max(first, at)]),
+            style.dim(_lines(document.text[max(first, start) : min(last, end)])),
+        ]
+        at = min(last, end)
+    out.append(_lines(document.text[at:end]))
+    return "".join(out)
+
+
+def _lines(text: str) -> str:
+    return "\n".join(plain(line) for line in text.splitlines()) + ("\n" if text.endswith(("\n", "\r")) else "")

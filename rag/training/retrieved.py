@@ -1,0 +1,201 @@
+"""Phase B: each question with passages as the splitter cuts them and the sparse retriever ranks them.
+
+The corpus is the training set's own paragraphs, each a document. A question gets the passage that answers it and
+hard negatives: hits without its answer. A share of the questions is made unanswerable, as users ask them too:
+the passages with an answer taken away, or a name or number of the question changed for another of its article that the
+paragraph does not mention (compare Rajpurkar et al. 2018, arXiv:1806.03822, whose writers did so by hand).
+"""
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from index.minilm import token_counts
+from index.passage import Document, Passage
+from index.sparse import Sparse
+from index.split import split
+from index.tokens import tokenize
+from rag.training.data import Example, Group, Question, Tokens, fingerprint, holds, occurrences
+
+PASSAGES = 4
+HITS = 8
+"""Hits that negatives are drawn from: as many as the reader is given when it answers."""
+UNANSWERABLE = 0.25
+CHANGED = 0.3
+"""Share of the unanswerable ones whose question is changed, where it can be."""
+_DEPTH = 24
+_NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?![\w.,]*\d)")
+_NAME = re.compile(r"(?<=[a-z,] )[A-Z][\w-]*[a-z](?: [A-Z][\w-]*[a-z])*")
+
+
+class Passages:
+    """The paragraphs of ``questions``, split into passages and indexed; rows are passage ids."""
+
+    def __init__(self, questions: Sequence[Question]) -> None:
+        """Split and index every paragraph once."""
+        self._passages: list[Passage] = []
+        self._articles: dict[str, int] = {}
+        self._of: dict[int, list[Passage]] = {}
+        self._names: dict[tuple[int, str], set[str]] = {}
+        for question in {question.paragraph_id: question for question in questions}.values():
+            document = Document(str(question.paragraph_id), question.paragraph)
+            new = split(document, token_counts, first_id=len(self._passages))
+            self._passages.extend(new)
+            self._of[question.paragraph_id] = new
+            self._articles[document.doc_id] = question.article
+            for kind, match in _changeable(question.paragraph):
+                self._names.setdefault((question.article, kind), set()).add(match[0])
+        self._sparse = Sparse.build([tokenize(passage.text) for passage in self._passages])
+
+    def group(
+        self, question: Question, tokens: Tokens, draw: random.Random, unanswerable: float = UNANSWERABLE
+    ) -> Group | None:
+        """Build a question's passages; None where the splitter cut its answer apart or too few passages are found."""
+        gold = [
+            passage
+            for passage in self._of[question.paragraph_id]
+            if any(passage.start <= start and end <= passage.end for start, end in question.spans)
+        ]
+        if not gold:
+            return None
+        answerable = draw.random() >= unanswerable
+        if answerable:
+            return self._build(question, question.question, tokens, draw, gold, labelled=True)
+        changed = self._changed(question, draw) if draw.random() < CHANGED else None
+        if changed is not None:
+            return self._build(question, changed[0], tokens, draw, gold, labelled=False, named=changed[1])
+        return self._build(question, question.question, tokens, draw, [], labelled=False)
+
+    def _build(
+        self,
+        question: Question,
+        asked: str,
+        tokens: Tokens,
+        draw: random.Random,
+        gold: Sequence[Passage],
+        *,
+        labelled: bool,
+        named: str | None = None,
+    ) -> Group | None:
+        """Take one of ``gold``, the one ranked best, and draw the rest from the hits that cannot be right."""
+        rows, _ = self._sparse.search(tokenize(asked), _DEPTH)
+        ranked = [self._passages[int(row)] for row in rows]
+        chosen = [passage for passage in ranked if passage in gold][:1] or list(gold[:1])
+        hits = [passage for passage in ranked if self._wrong(passage, question, named, taken=not gold)][:HITS]
+        wanted = PASSAGES - len(chosen)
+        if len(hits) < wanted:
+            return None
+        chosen += draw.sample(hits, wanted)
+        group: list[Example] = []
+        for passage in chosen:
+            spans = [place for answer in question.answers for place in occurrences(passage.text, answer)]
+            right = labelled and passage.doc_id == str(question.paragraph_id)
+            example = tokens.example(asked, passage.text, spans if right else ())
+            if example is None:
+                return None
+            group.append(example)
+        if labelled and not any(example.starts for example in group):
+            return None
+        return tuple(group)
+
+    def _wrong(self, passage: Passage, question: Question, named: str | None, *, taken: bool) -> bool:
+        """Whether a hit surely does not answer.
+
+        A passage of the same article with the answer's words may answer after all; elsewhere they stand by chance,
+        unless every passage with an answer is to be ``taken`` away. A changed question may be answered by a
+        passage of the article that holds the name changed into.
+        """
+        near = self._articles[passage.doc_id] == question.article
+        if named is not None:
+            return not (passage.doc_id == str(question.paragraph_id) or (near and holds(passage.text, [named])))
+        return not ((near or taken) and holds(passage.text, question.answers))
+
+    def _changed(self, question: Question, draw: random.Random) -> tuple[str, str] | None:
+        """The question with one name or number changed, and what it was changed into; None where nothing fits."""
+        places = list(_changeable(question.question))
+        draw.shuffle(places)
+        for kind, match in places:
+            others = sorted(
+                other
+                for other in self._names.get((question.article, kind), ())
+                if not holds(question.paragraph, [other]) and not holds(question.question, [other])
+            )
+            if others:
+                other = draw.choice(others)
+                return question.question[: match.start()] + other + question.question[match.end() :], other
+        return None
+
+
+def _changeable(text: str) -> Iterator[tuple[str, re.Match[str]]]:
+    """Years, other numbers, and names inside a sentence, with their kinds; names of one, two, more words differ."""
+    for match in _NUMBER.finditer(text):
+        yield ("year" if len(match[0]) == 4 and match[0].isdigit() else "number"), match
+    for match in _NAME.finditer(text):
+        yield f"name {min(match[0].count(' '), 2)}", match
+
+
+def retrieved_groups(
+    pool: Sequence[Question],
+    corpus: Sequence[Question],
+    tokens: Tokens,
+    seed: int,
+    count: int,
+    unanswerable: float = UNANSWERABLE,
+    cache: Path | None = None,
+) -> list[Group]:
+    """Groups of ``count`` questions drawn from ``pool``, with passages of ``corpus``'s paragraphs; in drawn order.
+
+    With ``cache``, a folder, the groups are kept there, by data, code and arguments.
+    """
+    kept = None
+    if cache is not None:
+        code = [Path(__file__), *[Path(split.__code__.co_filename).with_name(f"{name}.py") for name in _CODE]]
+        texts = "".join(question.question_id + question.question for question in pool)
+        key = fingerprint(code, f"{texts} {len(corpus)} {seed} {count} {unanswerable}")
+        kept = cache / f"groups-{key[:16]}.npz"
+        if kept.is_file():
+            return load_groups(kept)
+    draw = random.Random(f"retrieved {seed}")  # noqa: S311
+    drawn = draw.sample(pool, min(count, len(pool)))
+    passages = Passages(corpus)
+    groups = [group for question in drawn if (group := passages.group(question, tokens, draw, unanswerable))]
+    if kept is not None:
+        save_groups(kept, groups)
+    return groups
+
+
+_CODE = ("split", "sentences", "sparse", "tokens", "minilm")
+
+
+def save_groups(path: Path, groups: Sequence[Group]) -> None:
+    """Write groups as flat int32 arrays, by an atomic rename."""
+    examples = [example for group in groups for example in group]
+    arrays = {
+        "ids": np.concatenate([np.zeros(0, np.int32), *[example.ids for example in examples]]),
+        "lengths": np.array([len(example.ids) for example in examples], np.int32),
+        "first": np.array([example.first for example in examples], np.int32),
+        "spans": np.array([len(example.starts) for example in examples], np.int32),
+        "starts": np.array([place for example in examples for place in example.starts], np.int32),
+        "ends": np.array([place for example in examples for place in example.ends], np.int32),
+        "groups": np.array([len(group) for group in groups], np.int32),
+    }
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+    partial.replace(path)
+
+
+def load_groups(path: Path) -> list[Group]:
+    """The inverse of ``save_groups``."""
+    with np.load(path, allow_pickle=False) as arrays:
+        ids = np.split(arrays["ids"], np.cumsum(arrays["lengths"])[:-1])
+        starts, ends = (np.split(arrays[name], np.cumsum(arrays["spans"])[:-1]) for name in ("starts", "ends"))
+        examples = [
+            Example(i, int(first), tuple(map(int, a)), tuple(map(int, b)))
+            for i, first, a, b in zip(ids, arrays["first"], starts, ends, strict=True)
+        ]
+        flow = iter(examples)
+        return [tuple(next(flow) for _ in range(size)) for size in arrays["groups"]]

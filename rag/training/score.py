@@ -1,0 +1,129 @@
+"""Scores of a reader in training: EM and F1 given the passage, and how well its margin tells what has no answer.
+
+EM, F1 and their normalisation are those of the official SQuAD 1.1 script (Rajpurkar et al. 2016, arXiv:1606.05250).
+"""
+
+import random
+import re
+import string
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rag.training.data import Example, Group, Question, Tokens
+from rag.training.network import MAX_POSITIONS, Reader, pack
+
+LONGEST_SPAN = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The best span of a passage and its margin: start + end logit, less those of [CLS]."""
+
+    text: str
+    margin: float
+
+
+def normalise(text: str) -> str:
+    """Lower case, without punctuation, articles and repeated white space, in that order."""
+    bare = "".join(letter for letter in text.lower() if letter not in string.punctuation)
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", bare).split())
+
+
+def f1(predicted: str, answer: str) -> float:
+    """Token F1 of the normalised texts."""
+    left, right = normalise(predicted).split(), normalise(answer).split()
+    common = sum((Counter(left) & Counter(right)).values())
+    return 2 * common / (len(left) + len(right)) if common else 0.0
+
+
+def find(reader: Reader, tokens: Tokens, questions: Sequence[Question], batch: int = 16) -> list[Found]:
+    """Read each question's own paragraph; spans of at most LONGEST_SPAN tokens, in the order of ``questions``."""
+    found = [Found("", 0.0)] * len(questions)
+    examples = [tokens.example(q.question, q.paragraph, (), MAX_POSITIONS) for q in questions]
+    with torch.inference_mode():
+        for low in range(0, len(questions), batch):
+            part = [(n, example) for n, example in enumerate(examples[low : low + batch], low) if example is not None]
+            packed = pack([(example.ids, example.first) for _, example in part])
+            logits = torch.split(reader.forward(packed), packed.lengths)
+            for (n, example), values in zip(part, logits, strict=True):
+                a, b, margin = _best(values.numpy(), example)
+                offsets = tokens.passage(questions[n].paragraph).offsets
+                text = questions[n].paragraph[offsets[a - example.first][0] : offsets[b - example.first][1]]
+                found[n] = Found(text, margin)
+    return found
+
+
+def _best(logits: NDArray[np.float32], example: Example) -> tuple[int, int, float]:
+    """First and last token of the best span, and its margin."""
+    passage = logits[example.first : -1]
+    sums = passage[:, 0][:, None] + passage[:, 1][None, :]
+    reach = np.arange(len(passage))[None, :] - np.arange(len(passage))[:, None]
+    best = int(np.where((reach >= 0) & (reach < LONGEST_SPAN), sums, -np.inf).argmax())
+    start, end = divmod(best, len(passage))
+    return start + example.first, end + example.first, float(sums[start, end] - logits[0].sum())
+
+
+def evaluate_groups(reader: Reader, groups: Sequence[Group]) -> dict[str, float]:
+    """Score the best span by margin over all passages of each question.
+
+    ``exact``: percent of the answerable whose span is a right one to the token; ``auroc`` of its margin, as in
+    ``evaluate``.
+    """
+    right, with_answer, without = [], [], []
+    with torch.inference_mode():
+        for group in groups:
+            packed = pack([(example.ids, example.first) for example in group])
+            logits = torch.split(reader.forward(packed), packed.lengths)
+            spans = [(*_best(part.numpy(), example), example) for part, example in zip(logits, group, strict=True)]
+            start, end, margin, example = max(spans, key=lambda span: span[2])
+            if any(example.starts for example in group):
+                right.append((start, end) in zip(example.starts, example.ends, strict=True))
+                with_answer.append(margin)
+            else:
+                without.append(margin)
+    return {
+        "questions": float(len(groups)),
+        "exact": _percent(right),
+        "auroc": auroc(with_answer, without) if right and without else 0.5,
+    }
+
+
+def evaluate(
+    reader: Reader, tokens: Tokens, questions: Sequence[Question], sample: int, seed: int = 0
+) -> dict[str, float]:
+    """Score ``sample`` questions drawn by ``seed``: ``em`` and ``f1`` (percent, of those with an answer), ``auroc``.
+
+    ``auroc``: the chance that a question with an answer has the higher margin of two; only where some have none.
+    """
+    drawn = list(questions)
+    if sample < len(drawn):
+        drawn = random.Random(seed).sample(drawn, sample)  # noqa: S311
+    # Read in order of length: nothing is padded, but equal lengths keep the memory in use even.
+    drawn.sort(key=lambda question: len(question.paragraph))
+    found = find(reader, tokens, drawn)
+    answered = [(question, span) for question, span in zip(drawn, found, strict=True) if question.answers]
+    without = [span.margin for question, span in zip(drawn, found, strict=True) if not question.answers]
+    exact = [max(normalise(span.text) == normalise(a) for a in question.answers) for question, span in answered]
+    overlap = [max(f1(span.text, a) for a in question.answers) for question, span in answered]
+    scores = {"questions": float(len(drawn)), "em": _percent(exact), "f1": _percent(overlap)}
+    if without and answered:
+        scores["auroc"] = auroc([span.margin for _, span in answered], without)
+    return scores
+
+
+def _percent(values: Sequence[float]) -> float:
+    return 100 * float(np.mean(values)) if len(values) else 0.0
+
+
+def auroc(above: Sequence[float], below: Sequence[float]) -> float:
+    """Probability that a value of ``above`` exceeds one of ``below``, ties counting half (Mann-Whitney)."""
+    values = np.concatenate([above, below])
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    n, m = len(above), len(below)
+    return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))

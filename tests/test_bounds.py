@@ -1,0 +1,150 @@
+"""Where a quote begins and ends."""
+
+import unicodedata
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from rag.bounds import sensible
+
+
+def cut(text: str, quote: str) -> str:
+    """What becomes of the first ``quote`` in ``text``, which is one sentence."""
+    start = text.index(quote)
+    first, last = sensible(text, (start, start + len(quote)), (0, len(text)))
+    return text[first:last]
+
+
+@pytest.mark.parametrize(
+    ("text", "quote", "expected"),
+    [
+        # amounts
+        ("It cost $38 billion in all.", "38", "$38 billion"),
+        ("It cost $38 billion in all.", "38 billion", "$38 billion"),
+        ("It cost $38 billion in all.", "billion", "billion"),
+        ("It cost US$38 billion.", "38 billion", "US$38 billion"),
+        ("It cost US$38 billion.", "$38", "US$38 billion"),
+        ("It cost $38$ billion.", "38", "$38$ billion"),
+        ("It cost $38$ billion.", "$38$", "$38$ billion"),
+        ("It cost $38$ billion.", "38$ billion", "$38$ billion"),
+        ("It cost $1.4$ trillion.", "1.4", "$1.4$ trillion"),
+        ("It cost $1.4$ trillion.", "4", "$1.4$ trillion"),
+        ("A $13bn deal.", "13", "$13bn"),
+        ("A $20-billion plan.", "20", "$20-billion"),
+        ("A 7-million-dollar man.", "7", "7"),
+        ("It is €4.50 each.", "4.50", "€4.50"),
+        ("It is €4.50 each.", "50", "€4.50"),
+        ("It made 1,200 jobs.", "200", "1,200"),
+        ("It made 1,200 jobs.", "1", "1,200"),
+        ("Some 40 million people came.", "40", "40 million"),
+        ("In 1990, 5 came.", "1990, 5", "1990, 5"),
+        ("In 2021, 30 came.", "2021", "2021"),
+        ("It costs .5 now.", ".5", ".5"),
+        # percent
+        ("It rose 5% then.", "5", "5%"),
+        ("It rose 5%.", "5%.", "5%"),
+        ("It rose 5\\% then.", "5", "5\\%"),
+        ("It rose $5\\%$ then.", "5", "$5\\%$"),
+        ("It rose 5 percent then.", "5", "5 percent"),
+        ("It rose 5 per cent then.", "5", "5 per cent"),
+        ("It rose 5 percentage points.", "5", "5 percentage points"),
+        # half words
+        ("The electricity is cheap.", "electric", "electricity"),
+        ("The electricity is cheap.", "tricity", "electricity"),
+        ("Chips of type GB$200$ are here.", "200", "GB$200$"),
+        ("Chips of type GB$200$ are here.", "GB", "GB$200$"),
+        ("They don't go.", "don", "don't"),
+        ("The company's cloud.", "company", "company"),
+        ("The company's cloud.", "company'", "company's"),
+        ("An o’clock thing.", "clock", "o’clock"),
+        ("A well-known firm.", "known", "known"),
+        ("Two cafe\u0301s of three.", "cafe", "cafe\u0301s"),
+        ("Two cafe\u0301s of three.", "s of", "cafe\u0301s of"),
+        ("A family 👨\u200d👩\u200d👧 came.", "family 👨", "family 👨\u200d👩\u200d👧"),
+        ("A family 👨\u200d👩\u200d👧 came.", "👩\u200d👧 came", "👨\u200d👩\u200d👧 came"),
+        # brackets
+        ("Amazon (AWS) grew.", "(AWS", "AWS"),
+        ("Amazon (AWS) grew.", "AWS)", "AWS"),
+        ("Amazon (AWS) grew.", "(AWS)", "AWS"),
+        ("Amazon (AWS) grew.", "Amazon (AWS", "Amazon (AWS)"),
+        ("Amazon (AWS) grew.", "AWS) grew", "(AWS) grew"),
+        ("A long name (never closed", "long name (never", "long name"),
+        ("The [sic] word.", "[sic]", "sic"),
+        # quotation marks
+        ("“It is big,” he said.", "“It is big,", "It is big"),
+        ("“It is big,” he said.", "It is big,”", "It is big"),
+        ("“It is big,” he said.", "“It is big,”", "It is big"),
+        ("“It is big,” he said.", "“It is big,” he", "“It is big,” he"),
+        ('"It is big," he said.', '"It is big,', "It is big"),
+        ('"It is big," he said.', '"It is big," he', '"It is big," he'),
+        ("«It» is.", "«It»", "It"),
+        ("The users’ data.", "users’", "users’"),
+        # full stops and other marks
+        ("In the U.S. it rose.", "U.S.", "U.S."),
+        ("A firm Inc. rose.", "firm Inc.", "firm Inc."),
+        ("It has risen.", "risen.", "risen"),
+        ("Has it?", "it?", "it"),
+        ("Yes! It has.", "Yes!", "Yes"),
+        ("One, two, three.", "One, ", "One"),
+        ("One, two, three.", ", two,", "two"),
+        ("One – two.", "– two", "two"),
+        ("• Item one", "• Item", "Item"),
+        ("line one\r\n", "one\r\n", "one"),
+        # nothing left
+        ("It was ... so.", "...", ""),
+        ("It was () so.", "()", ""),
+        ("It was 👍 so.", "👍", ""),
+        ("It.", "", ""),
+    ],
+)
+def test_hand_worked(text: str, quote: str, expected: str) -> None:
+    assert cut(text, quote) == expected
+
+
+def test_the_sentence_is_the_limit() -> None:
+    text = "It cost $38 billion. More."
+    assert sensible(text, (0, len(text)), (9, 11)) == (9, 11)
+    assert sensible(text, (0, len(text)), (8, 20)) == (8, 19)
+    assert sensible(text, (22, 24), (0, 20)) == (20, 20)
+    assert sensible(text, (0, 4), (8, 20)) == (8, 8)
+
+
+PIECES = st.sampled_from(
+    [
+        *("$", "US$", "€", "38", "1,200", "1.4", ".5", "%", "\\%", " billion", "bn", " percent", "-", "–", ",", ".", "!"),
+        *("(", ")", "[", "]", "{", "}", "“", "”", '"', "«", "»", "‘", "’", "'", "_", "*", " ", "\n", "\r\n", "\0"),
+        *("word", "Inc.", "U.S.", "’s", "e\u0301", "👨\u200d👩\u200d👧", "🇫🇷", "مرحبا", "東京", "٣", "²", "\u200d", "\u0301"),
+    ]
+)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[str, tuple[int, int], tuple[int, int]]:
+    text = draw(st.lists(PIECES, min_size=1, max_size=14).map("".join) | st.text(min_size=1, max_size=30))
+    low, high = sorted((draw(st.integers(0, len(text))), draw(st.integers(0, len(text)))))
+    start, end = sorted((draw(st.integers(low, high)), draw(st.integers(low, high))))
+    return text, (start, end), (low, high)
+
+
+def splits_a_word(text: str, at: int, low: int, high: int) -> bool:
+    if not low < at < high:
+        return False
+    left, right = text[at - 1], text[at]
+    return left.isalnum() and (right.isalnum() or unicodedata.category(right).startswith("M"))
+
+
+@settings(max_examples=400, deadline=None)
+@example(("$38$ billion", (1, 3), (0, 12)))
+@given(cases())
+def test_any_span(case: tuple[str, tuple[int, int], tuple[int, int]]) -> None:
+    text, span, (low, high) = case
+    start, end = sensible(text, span, (low, high))
+    assert low <= start <= end <= high
+    assert start == end or any(character.isalnum() for character in text[start:end])
+    if start < end:
+        assert not splits_a_word(text, start, low, high)
+        assert not splits_a_word(text, end, low, high)
+        assert not text[start].isspace()
+        assert not text[end - 1].isspace()
+        assert sensible(text, (start, end), (low, high)) == (start, end)

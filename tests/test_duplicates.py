@@ -1,0 +1,61 @@
+"""Near-copies are one source."""
+
+import numpy as np
+import pytest
+
+from index.duplicates import SKETCH, resemblance, sketch, sources
+from index.passage import Document
+
+
+def words(first: int, last: int) -> str:
+    return " ".join(f"word{number}" for number in range(first, last))
+
+
+def document(text: str, masked: tuple[tuple[int, int], ...] = ()) -> Document:
+    return Document("d", text, masked=masked)
+
+
+def test_a_sketch_is_sorted_and_padded() -> None:
+    made = sketch(document(words(0, 9)))
+    assert made.shape == (SKETCH,)
+    assert made.dtype == np.uint64
+    assert list(made) == sorted(made)
+    assert np.count_nonzero(made != 2**64 - 1) == 5  # nine words hold five shingles of five
+    assert np.array_equal(made, sketch(document(words(0, 9))))
+    assert np.count_nonzero(sketch(document(words(0, 3000))) != 2**64 - 1) == SKETCH
+
+
+def test_resemblance_by_hand() -> None:
+    # words 0..14 and 5..19: shingles starting at 0..9 and at 5..14, 5 of 15 in both
+    a, b = sketch(document(words(0, 14))), sketch(document(words(5, 19)))
+    assert resemblance(a, b) == resemblance(b, a) == pytest.approx(5 / 15)
+    assert resemblance(a, a) == 1.0
+    assert resemblance(a, sketch(document(words(100, 114)))) == 0.0
+
+
+def test_resemblance_of_long_documents_is_estimated() -> None:
+    a, b = sketch(document(words(0, 3000))), sketch(document(words(1000, 4000)))
+    assert resemblance(a, b) == pytest.approx(1996 / 3996, abs=0.08)
+
+
+def test_masked_text_does_not_count() -> None:
+    tail = " Read more of our articles here and subscribe today"
+    text = words(0, 30)
+    assert np.array_equal(sketch(document(text + tail, ((len(text), len(text + tail)),))), sketch(document(text)))
+
+
+def test_documents_without_words() -> None:
+    empty, short = sketch(document("...")), sketch(document("one two"))
+    assert resemblance(empty, empty) == 0.0
+    assert resemblance(empty, short) == 0.0
+    assert resemblance(short, short) == 1.0
+    assert sources([empty, empty]) == [0, 1]
+
+
+def test_sources_are_transitive() -> None:
+    # 0 ~ 2 and 2 ~ 3 (sharing 50 of 100 words), 0 and 3 share nothing; 1 stands alone
+    made = [sketch(document(words(*bounds))) for bounds in ((0, 100), (500, 600), (50, 150), (100, 200))]
+    assert resemblance(made[0], made[3]) == 0.0
+    assert sources(made) == [0, 1, 0, 0]
+    assert sources(made[::-1]) == [0, 0, 2, 0]
+    assert sources([]) == []

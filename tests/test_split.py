@@ -1,0 +1,200 @@
+import subprocess
+import sys
+import time
+
+import pytest
+
+from index import markdown
+from index.boilerplate import merged
+from index.passage import Document
+from index.split import headings, sentences, split, visible
+
+
+def words(texts: list[str]) -> list[int]:
+    return [len(text.split()) for text in texts]
+
+
+def cut(text: str, masked: tuple[tuple[int, int], ...] = ()) -> list[str]:
+    return [text[start:end] for start, end in sentences(Document("a.txt", text, masked=masked))]
+
+
+def from_markdown(text: str) -> Document:
+    return Document("a.md", text, masked=merged(markdown.parse(text)[1]))
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        ["The U.S. Senate met on Jan. 5, 2024.", "It failed."],
+        ["He lives in the U.S.", "He works at Acme Inc.", "The company grew."],
+        ["Mr. Lee met Dr. Poe, Lt. Col. Ray and Sen. Kay of St. Louis.", "They left."],
+        ["J.P. Morgan cut its rate to 3.5 percent, e.g. for No. 5.", "Others followed."],
+        ["“It is done,” said the mayor.", "“We won.”", "Nobody cheered."],
+        ['"Is it?" he asked.', '"Yes!" they said.', "(It was late.)", "They went."],
+        ["He said: “It is.”", "Then he left [the room].", "End."],
+        ["It rose 5%.", "“Why not?”", "He sat down."],
+        ["Shares rose... and fell.", "Yahoo! in 1995 was small."],
+        ["今日は晴れ。", "彼は「行く。」", "と言った。", "本当？", "はい"],
+        ["वह गया।", "वह आया।"],
+        ["قال إنه ذهب؟", "ثم عاد."],
+    ],
+)
+def test_sentence_bounds(expected: list[str]) -> None:
+    joint = "" if any(ord(char) > 0x3000 for char in expected[0]) else " "
+    assert cut(joint.join(expected)) == expected
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r", "\u2028", "\u2029", "\x0b", "\x0c", "\x85"])
+def test_every_newline_ends_a_sentence(newline: str) -> None:
+    assert cut(f"A headline here{newline}and its text{newline}{newline}  the end ") == [
+        "A headline here",
+        "and its text",
+        "the end",
+    ]
+
+
+def test_hard_wrapped_text_goes_on_over_line_ends() -> None:
+    lines = [
+        "The committee that had been asked to look into the matter of the old",
+        "harbour reported on its findings at the end of a long and difficult",
+    ] * 5
+    text = "\n".join(lines) + " week.\n\nA second paragraph.\n- an item of a list"
+    found = cut(text)
+    assert (
+        found == ["\n".join(lines) + " week.", "A second paragraph.", "- an item of a list"]
+        or "".join(found[:-2]) != ""
+    )
+    assert found[-2:] == ["A second paragraph.", "- an item of a list"]
+    document = Document("a.txt", text)
+    assert document.hard_wrapped
+    assert visible(document, split(document, words, 500)[0]).endswith(
+        "difficult week.\nA second paragraph. - an item of a list"
+    )
+
+
+def test_masks_split_at_lines_and_stay_inside_them() -> None:
+    text = "Subscribe now\nSome **bold** text with a [link](http://example.org/x) in it. Next **one.**\n\nLast"
+    document = from_markdown(text)
+    document = Document("a.md", text, masked=merged([*document.masked, (0, 13)]))
+    found = [text[start:end] for start, end in sentences(document)]
+    assert found == ["Some **bold** text with a [link](http://example.org/x) in it.", "Next **one.", "Last"]
+    passage = split(document, words, 100)[0]
+    assert visible(document, passage) == "Some bold text with a link in it. Next one.\nLast"
+
+
+def test_cells_and_neighbouring_links_are_not_joined_to_one_word() -> None:
+    document = from_markdown("| Port | Tons |\n|---|---|\n|Aden|5|\n\n[one](a)[two](b)")
+    assert [visible(document, passage) for passage in split(document, words, 100)] == ["Port Tons\nAden 5\none two"]
+    assert headings(document) == []
+
+
+def test_markdown_structure() -> None:
+    text = "---\ntitle: x\n---\n# Is it *so*? ##\nText one.\n\nMinor\n-----\nText `two` \\*three\\*, 2 * 3, a_b_c.\n> quoted\n```py\ncode\n```\n<!-- gone\n gone --> End"
+    document = from_markdown(text)
+    assert [text[start:end] for start, end in headings(document)][:2] == ["Is it *so*?", "Minor"]
+    assert [visible(document, passage) for passage in split(document, words, 100)] == [
+        "Is it so?\nText one.\nMinor\nText two *three*, 2 * 3, a_b_c.\nquoted\ncode\nEnd"
+    ]
+
+
+def test_headings() -> None:
+    lines = [
+        "A Record Year for the Harbour",
+        "The harbour grew by 5 percent.",
+        "1. What comes next",
+        "Nobody knows.",
+        "In short",
+        "- more ships",
+        "- more noise",
+        "Edited by the staff",
+    ]
+    document = Document("a.txt", "\n".join(lines))
+    assert [document.text[start:end] for start, end in headings(document)] == [lines[0], lines[2], lines[4]]
+
+
+def test_a_heading_is_kept_with_the_text_after_it() -> None:
+    body = "one two three four five six seven eight nine ten."
+    document = Document("a.txt", "\n".join([body, "A Heading", body, "Three reasons:", "- " + body, "Last words"]))
+    found = [passage.text for passage in split(document, words, 14)]
+    assert found == [body, f"A Heading\n{body}", f"Three reasons:\n- {body}", "Last words"]
+
+
+def test_break_at_a_paragraph_when_half_full() -> None:
+    document = Document("a.txt", "A b c d e f. \nG h i j. K l m n.")
+    assert [passage.text for passage in split(document, words, 10)] == ["A b c d e f.", "G h i j. K l m n."]
+    # Less than half full: the passage is filled, across the paragraph's end.
+    assert [passage.text for passage in split(Document("a", "A b. \nG h i j. K l m n."), words, 8)] == [
+        "A b. \nG h i j.",
+        "K l m n.",
+    ]
+
+
+def test_budget_overlap_and_ids() -> None:
+    text = " ".join(f"Sentence number {n} is here." for n in range(20))
+    document = Document("a.txt", text)
+    calls: list[int] = []
+
+    def counted(texts: list[str]) -> list[int]:
+        calls.append(len(texts))
+        return words(texts)
+
+    plain = split(document, counted, 15, first_id=7)
+    assert calls == [20]
+    assert [passage.passage_id for passage in plain] == list(range(7, 14))
+    assert [len(passage.sentences) for passage in plain] == [3] * 6 + [2]
+    lapped = split(document, words, 15, overlap=5)
+    assert all(first.sentences[-1] == then.sentences[0] for first, then in zip(lapped, lapped[1:], strict=False))
+    assert all(len(passage.sentences) <= 3 for passage in lapped)
+    assert {span for passage in lapped for span in passage.sentences} == set(sentences(document))
+    with pytest.raises(ValueError, match="overlap"):
+        split(document, words, 15, overlap=8)
+    with pytest.raises(ValueError, match="1 token counts for 20"):
+        split(document, lambda texts: [1], 15)
+
+
+def test_a_long_sentence_is_cut_where_a_reader_would_pause() -> None:
+    clause = "the pilot who had come aboard at dawn watched the tide and the wind"
+    text = "; ".join([clause] * 20)
+    found = cut(text)
+    assert all(len(piece) <= 500 and piece.endswith((";", clause)) for piece in found)
+    assert max(len(piece) for piece in cut("word " * 400)) <= 500
+    assert all(piece.replace("word", "").strip() == "" for piece in cut("word " * 400))
+
+
+@pytest.mark.parametrize(
+    "character", ["e\u0301", "👩\u200d👩\u200d👧", "🇫🇷", "👍🏽", "क\u094dष", "\u1100\u1161\u11a8", "❤\ufe0f"]
+)
+@pytest.mark.parametrize("shift", range(3))
+def test_no_cut_inside_a_character(character: str, shift: int) -> None:
+    text = "x" * shift + character * 400
+    found = cut(text)
+    assert "".join(found) == text
+    assert all(len(piece) <= 500 and (piece.lstrip("x").replace(character, "") == "") for piece in found)
+
+
+def test_no_passage_over_a_desert() -> None:
+    document = Document("a.txt", "A heading" + "\n" * 5000 + "Text one. " + " " * 5000 + "Text two.")
+    assert [passage.text for passage in split(document, words)] == ["A heading", "Text one.", "Text two."]
+
+
+@pytest.mark.parametrize("unit", ["word ", "a", "a.", "![", "Word. ", "? ", '"', "a, ", "e\u0301", "1.1."])
+def test_time_is_linear(unit: str) -> None:
+    def seconds(length: int) -> float:
+        document = Document("a.txt", (unit * length)[:length])
+        start = time.process_time()
+        split(document, words)
+        return time.process_time() - start
+
+    seconds(1000)
+    assert seconds(200_000) < 40 * (seconds(20_000) + 0.01)
+
+
+def test_nothing_and_blank_documents() -> None:
+    for text in ("", " \n\t\r\n", "\0\0"):
+        assert sentences(Document("a", text)) == []
+        assert split(Document("a", text), words) == []
+
+
+def test_nupunkt_is_not_imported_with_the_module() -> None:
+    code = "import sys, index.split, index.load; sys.exit(any(m in sys.modules for m in ('nupunkt', 'trafilatura', 'charset_normalizer')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,291 @@
+import json
+import math
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from index.errors import InputError
+from rag.training import reader as command
+from rag.training.data import CLS, SEP, Example, Neighbours, Question, Tokens, occurrences, read_squad, story_window
+from rag.training.examples import given_passage, read_sources, split_questions
+from rag.training.loop import Recipe, Trainer, batches, group_loss, learning_rate
+from rag.training.network import Reader, embedded_model_folder, load_reader, pack, to_transformers
+from rag.training.retrieved import Passages, load_groups, save_groups
+from rag.training.score import auroc, evaluate, f1, normalise
+
+TOWNS = ("Arden", "Borrow", "Caster", "Dunmore", "Elwick", "Fenby", "Garsdale", "Holt", "Ingleby", "Jarrow")
+
+
+@pytest.fixture(scope="module")
+def tokens() -> Tokens:
+    return Tokens(embedded_model_folder())
+
+
+@pytest.fixture(scope="module")
+def fresh() -> Reader:
+    return load_reader(None, seed=3)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two articles of ten towns, two questions a paragraph."""
+    articles = []
+    for n, river in enumerate(("Tarn", "Wye")):
+        paragraphs = []
+        for i, town in enumerate(TOWNS):
+            year = 1400 + 50 * n + i
+            text = f"The market of {town} on the river {river} was founded in {year}. Its mayor was old Mr {town}son."
+            questions = [(f"When was the market of {town} on the {river} founded?", str(year))]
+            questions.append((f"Who was the mayor of {town}?", f"Mr {town}son"))
+            qas = [
+                {"id": f"{n}-{i}-{j}", "question": q, "answers": [{"text": a, "answer_start": text.index(a)}]}
+                for j, (q, a) in enumerate(questions)
+            ]
+            paragraphs.append({"context": text, "qas": qas})
+        articles.append({"title": river, "paragraphs": paragraphs})
+    folder = tmp_path / "train" / "squad11_train"
+    folder.mkdir(parents=True)
+    (folder / "squad.json").write_text(json.dumps({"data": articles}))
+    return folder.parent
+
+
+def recipe(**changes: object) -> Recipe:
+    values = {"phase": "a", "peak": 1e-3, "floor": 0.1, "batch": 2, "seed": 0, "data": "none"} | changes
+    return Recipe(**values)  # type: ignore[arg-type]
+
+
+def example(length: int, first: int, *pairs: tuple[int, int]) -> Example:
+    ids = np.full(length, 2000, np.int32)
+    ids[0], ids[first - 1], ids[-1] = CLS, SEP, SEP
+    return Example(ids, first, tuple(a for a, _ in pairs), tuple(b for _, b in pairs))
+
+
+def test_occurrences_stop_at_the_bounds_of_words() -> None:
+    assert occurrences("cat, category, cat", "cat") == ((0, 3), (15, 18))
+    assert occurrences("a cost of $38", " $38 ") == ((10, 13),)
+    assert occurrences("in 1990s", "1990") == ()
+
+
+def test_gold_tokens_are_the_tokens_of_every_occurrence(tokens: Tokens) -> None:
+    text = "Beyoncé sang; then Beyoncé left for $38 billion."
+    built = tokens.example("Who sang?", text, [*occurrences(text, "Beyoncé"), *occurrences(text, "$38 billion")])
+    assert built is not None
+    offsets = tokens.passage(text).offsets
+    pairs = [(a - built.first, b - built.first) for a, b in zip(built.starts, built.ends, strict=True)]
+    found = [text[offsets[a][0] : offsets[b][1]] for a, b in pairs]
+    assert found == ["Beyoncé", "Beyoncé", "$38 billion"]
+    assert built.ids[0] == CLS
+    assert built.ids[built.first - 1] == built.ids[-1] == SEP
+
+
+def test_an_example_whose_answer_is_cut_off_is_none(tokens: Tokens) -> None:
+    text = "word " * 60 + "Paris"
+    spans = occurrences(text, "Paris")
+    assert tokens.example("Where?", text, spans, most=40) is None
+    shortened = tokens.example("Where?", text, (), most=40)
+    assert shortened is not None
+    assert len(shortened.ids) == 40
+
+
+def test_a_single_passage_loss_is_the_marginal_likelihood_over_cls_and_passage() -> None:
+    logits = torch.arange(14.0).reshape(7, 2) / 3
+    given = example(7, 3, (3, 4), (5, 5))
+    start, end = logits[:, 0].tolist(), logits[:, 1].tolist()
+    total_start, total_end = (sum(math.exp(side[i]) for i in (0, 3, 4, 5)) for side in (start, end))
+    expected = -math.log((math.exp(start[3]) + math.exp(start[5])) / total_start)
+    expected -= math.log((math.exp(end[4]) + math.exp(end[5])) / total_end)
+    assert float(group_loss((given,), [logits], 0.5)) == pytest.approx(expected / 2, rel=1e-5)
+    null = -math.log(math.exp(start[0]) / total_start) - math.log(math.exp(end[0]) / total_end)
+    assert float(group_loss((example(7, 3),), [logits], 0.5)) == pytest.approx(null / 2, rel=1e-5)
+
+
+def test_a_shared_loss_counts_margins_over_each_passages_own_null() -> None:
+    draw = torch.Generator().manual_seed(1)
+    parts = [torch.randn(7, 2, generator=draw), torch.randn(9, 2, generator=draw)]
+    group = (example(7, 3, (4, 5)), example(9, 3))
+    loss = float(group_loss(group, parts, 0.0))
+    expected = 0.0
+    for side, place in ((0, 4), (1, 5)):
+        margins = [
+            part[i, side] - part[0, side] for part, end in zip(parts, (6, 8), strict=True) for i in range(3, end)
+        ]
+        total = 1 + sum(math.exp(float(margin)) for margin in margins)
+        expected -= math.log(math.exp(float(parts[0][place, side] - parts[0][0, side])) / total)
+    assert loss == pytest.approx(expected / 2, rel=1e-5)
+    # A constant added to all logits of one passage changes no margin.
+    assert float(group_loss(group, [parts[0], parts[1] + 3], 0.0)) == pytest.approx(loss, rel=1e-5)
+    nothing = (example(7, 3), example(9, 3))
+    lower = [torch.cat([part[:1] + 5, part[1:]]) for part in parts]
+    assert float(group_loss(nothing, lower, 0.5)) < float(group_loss(nothing, parts, 0.5))
+
+
+def test_packed_sequences_do_not_see_each_other(fresh: Reader) -> None:
+    rng = np.random.default_rng(0)
+    sequences = [(rng.integers(1000, 9000, n).astype(np.int32), 4) for n in (9, 17, 12)]
+    with torch.inference_mode():
+        batch = pack(sequences)
+        together = torch.split(fresh.forward(batch), batch.lengths)
+        for sequence, part in zip(sequences, together, strict=True):
+            assert torch.allclose(fresh.forward(pack([sequence])), part, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_logits_are_those_of_transformers(fresh: Reader) -> None:
+    from safetensors.torch import load_file
+    from transformers import BertConfig, BertForQuestionAnswering
+
+    folder = embedded_model_folder()
+    peer = BertForQuestionAnswering(BertConfig.from_pretrained(folder)).eval()
+    stored = load_file(folder / "model.safetensors")
+    embeddings = {f"bert.{n}": t for n, t in stored.items() if n.startswith("embeddings.") and "position_ids" not in n}
+    missing, unknown = peer.load_state_dict(embeddings | to_transformers(fresh.weights, torch.float32), strict=False)
+    assert not missing
+    assert not unknown
+    ids = np.random.default_rng(1).integers(1000, 9000, 40).astype(np.int32)
+    with torch.inference_mode():
+        mine = fresh.forward(pack([(ids, 11)]))
+        types = (torch.arange(40) >= 11).long()[None]
+        theirs = peer(input_ids=torch.from_numpy(ids).long()[None], token_type_ids=types)
+    assert torch.allclose(mine[:, 0], theirs.start_logits[0], atol=1e-4)
+    assert torch.allclose(mine[:, 1], theirs.end_logits[0], atol=1e-4)
+
+
+def test_batches_count_sequences() -> None:
+    one, four = (example(7, 3),), (example(7, 3),) * 4
+    assert [len(batch) for batch in batches([one, four, one, one, one], 4)] == [2, 3]
+    assert batches([], 4) == []
+
+
+def test_learning_rate_warms_up_and_ends_at_the_floor() -> None:
+    rates = [learning_rate(recipe(), share) for share in (0.0, 0.015, 0.03, 0.5, 1.0)]
+    assert rates[0] < rates[1] < rates[2] == pytest.approx(1e-3)
+    assert rates[2] > rates[3] > rates[4] == pytest.approx(1e-4)
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_to_the_same_weights(fresh: Reader, tmp_path: Path) -> None:
+    groups = [(example(7 + n, 3, (4, 5)),) for n in range(8)]
+    whole = Trainer(Reader(fresh.weights, fresh.embeddings), recipe(), tmp_path / "whole.safetensors")
+    assert whole.run(groups, lambda progress, share: None).step == 4
+
+    first = Trainer(Reader(fresh.weights, fresh.embeddings), recipe(), tmp_path / "cut.safetensors")
+    plan = batches(groups, 2)
+
+    class KilledError(Exception):
+        pass
+
+    original = first.step
+
+    def step(batch: list, progress: float) -> float:  # type: ignore[type-arg]
+        if first.progress.step == 2:
+            first.save()
+            raise KilledError
+        return original(batch, progress)
+
+    first.step = step  # type: ignore[method-assign]
+    with pytest.raises(KilledError):
+        first.run(groups, lambda progress, share: None)
+    second = Trainer(Reader(fresh.weights, fresh.embeddings), recipe(), tmp_path / "cut.safetensors")
+    assert second.resume()
+    assert second.progress.step == 2
+    assert second.run(groups, lambda progress, share: None).step == len(plan)
+    for name, tensor in whole.reader.weights.items():
+        assert torch.equal(tensor, second.reader.weights[name]), name
+        assert torch.equal(whole.average[name], second.average[name]), name
+    assert not torch.equal(whole.reader.weights["0.wo"], fresh.weights["0.wo"])
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(fresh: Reader, tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    Trainer(Reader(fresh.weights, fresh.embeddings), recipe(), path).save()
+    assert Trainer(Reader(fresh.weights, fresh.embeddings), recipe(minutes=3.0), path).resume()
+    with pytest.raises(InputError, match="another recipe"):
+        Trainer(Reader(fresh.weights, fresh.embeddings), recipe(peak=2e-3), path).resume()
+
+
+def test_the_time_limit_ends_a_run(fresh: Reader, tmp_path: Path) -> None:
+    trainer = Trainer(Reader(fresh.weights, fresh.embeddings), recipe(minutes=1e-6), tmp_path / "x.safetensors")
+    assert trainer.run([(example(9, 3, (4, 5)),)] * 20, lambda progress, share: None).step == 1
+
+
+def test_held_out_and_learnt_questions_are_learnt_by_no_phase(data: Path, tokens: Tokens) -> None:
+    sources = read_sources(data)
+    fresh, held = split_questions(sources.squad, 10)
+    assert (len(sources.squad), len(fresh), len(held)) == (40, 26, 4)
+    groups = given_passage(sources, tokens, seed=0, learnt=10)
+    assert len(groups) == 26 + 3
+    assert sum(not group[0].starts for group in groups) == 3
+    again = given_passage(sources, tokens, seed=0, learnt=10, most=2, last=True)
+    assert [group[0].ids.tolist() for group in again] == [group[0].ids.tolist() for group in groups[-2:]]
+
+
+def test_the_nearest_paragraph_holds_no_answer(data: Path) -> None:
+    questions = read_sources(data).squad
+    near = Neighbours(questions).nearest(questions[0])
+    assert near is not None
+    assert "1400" not in near
+    assert "Tarn" in near
+
+
+def test_a_story_window_is_whole_sentences_around_the_answer(tokens: Tokens) -> None:
+    story = "\n".join(f"On day {n} the fox ran far. Then it slept for {n} hours." for n in range(100, 180))
+    spans = occurrences(story, "152 hours")
+    question = Question("q", 0, 0, "How long did it sleep?", story, ("152 hours",), spans)
+    window = story_window(tokens, question, random.Random(0))
+    assert window is not None
+    text, places = window
+    assert [text[a:b] for a, b in places] == ["152 hours"]
+    assert text.endswith(".")
+    assert len(tokens.passage(text).ids) <= 220
+
+
+def test_retrieved_groups(data: Path, tokens: Tokens, tmp_path: Path) -> None:
+    questions = read_sources(data).squad
+    passages = Passages(questions)
+    draw = random.Random(0)
+    answerable = [passages.group(question, tokens, draw, unanswerable=0.0) for question in questions]
+    assert all(group is not None and sum(bool(e.starts) for e in group) == 1 for group in answerable)
+    without = [group for question in questions if (group := passages.group(question, tokens, draw, unanswerable=1.0))]
+    assert without
+    assert not any(example.starts for group in without for example in group)
+    save_groups(tmp_path / "g.npz", without)
+    for kept, group in zip(load_groups(tmp_path / "g.npz"), without, strict=True):
+        assert [e.ids.tolist() for e in kept] == [e.ids.tolist() for e in group]
+        assert [(e.first, e.starts, e.ends) for e in kept] == [(e.first, e.starts, e.ends) for e in group]
+
+
+def test_scores(fresh: Reader, tokens: Tokens, data: Path) -> None:
+    assert normalise("The  U.S. dollar!") == "us dollar"
+    assert f1("the old man", "an old woman") == pytest.approx(0.5)
+    assert f1("x", "y") == 0.0
+    assert auroc([2.0, 3.0], [1.0, 2.0]) == pytest.approx(0.875)
+    scores = evaluate(fresh, tokens, read_squad(data / "squad11_train" / "squad.json"), sample=4)
+    assert scores["questions"] == 4
+    assert 0 <= scores["em"] <= scores["f1"] <= 100
+
+
+@pytest.mark.slow
+def test_the_command_trains_both_phases(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = ["--data", str(data), "--out", str(out), "--work", str(tmp_path / "work"), "--examples", "6"]
+    threads = torch.get_num_threads()
+    try:
+        assert command.main([*arguments, "--threads", "1"]) == 0
+    finally:
+        torch.set_num_threads(threads)
+    record = json.loads((out / "reader.json").read_text())
+    assert record["recipe"]["phase"] == "b"
+    assert record["progress"]["groups"] > 0
+    assert "held_out_retrieved" in record["scores"]
+    with safe_open(out / "reader.safetensors", "pt") as file:
+        assert len(file.keys()) == 98
+        assert file.get_tensor("bert.encoder.layer.5.attention.self.key.weight").dtype == torch.float16
+
+
+def test_missing_data_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--data", str(tmp_path), "--out", str(tmp_path), "--work", str(tmp_path)]) == 2
+    assert "squad11_train" in capsys.readouterr().err
