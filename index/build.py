@@ -57,9 +57,9 @@ class _Corpus:
 def build(paths: Sequence[Path], root: Path, model: str | None = None, progress: Progress | None = None) -> BuildReport:
     """Index the files at ``paths`` into a new generation at ``root``: these paths define the index.
 
-    ``model`` names the encoder; None keeps that of the index at ``root``, or takes the embedded one. Vectors of unchanged
-    text are taken over. Raises InputError (no such path, nothing readable), ModelError, IndexBusy; the index that
-    stood there before is then intact.
+    ``model`` names the encoder; None keeps that of the index at ``root``, or takes the embedded one. Vectors of
+    unchanged text are taken over. Raises InputError (no such path, nothing readable), ModelError, IndexBusy; the index
+    that stood there before is then intact.
     """
     started = time.monotonic()
     sources = find(paths)
@@ -103,7 +103,7 @@ def is_stale(generation: store.Generation) -> bool:
         found = find([Path(path) for path in generation.manifest["paths"]])
     except InputError:
         return True
-    return generation.manifest["recipe"] != RECIPE or _stats(found) != generation.manifest["stats"]
+    return bool(generation.manifest["recipe"] != RECIPE or _stats(found) != generation.manifest["stats"])
 
 
 def _previous(root: Path) -> store.Generation | None:
@@ -168,7 +168,7 @@ def _publish(
 
 
 def retrieval_text(document: Document, passage: Passage) -> str:
-    """What encoder and BM25 see of a passage: its document's title, unless that is only the file's name, then its text."""
+    """What encoder and BM25 see of a passage: its document's title, unless only the file's name, and its text."""
     text = visible(document, passage)
     title = document.title
     if not title or title == Path(document.doc_id).name or title == Path(document.doc_id).stem or title in text:
@@ -189,7 +189,7 @@ def _split(documents: Sequence[Document], progress: Progress | None) -> tuple[li
 
 
 def _passage_arrays(passages: Sequence[Passage], rows: Sequence[int]) -> dict[str, np.ndarray]:
-    """``passages`` int64 (n, 5): document row, start, end, first and one past the last sentence; ``sentences`` int64 (m, 2)."""
+    """Int64 ``passages`` (n, 5): document row, start, end, first sentence, one past the last; ``sentences`` (m, 2)."""
     table = np.zeros((len(passages), 5), np.int64)
     sentences: list[tuple[int, int]] = []
     for i, (passage, row) in enumerate(zip(passages, rows, strict=True)):

@@ -1,7 +1,7 @@
 """Near-copies: an article that an agency sent to five outlets is one independent source, not five.
 
 Each document is sketched by the smallest hashes of its five-word shingles (a bottom-k sketch: Broder, "On the
-resemblance and containment of documents", 1997), so that two documents are compared in microseconds, whatever their length.
+resemblance and containment of documents", 1997), so that two documents are compared in microseconds, however long.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ _NONE = np.uint64(2**64 - 1)
 
 
 def sketch(document: Document) -> np.ndarray:
-    """The ``SKETCH`` smallest 64-bit hashes of the document's shingles, ascending, uint64 (SKETCH,), padded with 2**64-1."""
+    """The ``SKETCH`` smallest 64-bit hashes of the document's shingles: uint64 (SKETCH,), ascending, then 2**64-1."""
     edges = [0, *(edge for span in document.masked for edge in span), len(document.text)]
     words = tokenize(" ".join(document.text[a:b] for a, b in zip(edges[::2], edges[1::2], strict=True)))
     shingles = {" ".join(words[i : i + SHINGLE]) for i in range(max(1, len(words) - SHINGLE + 1))}

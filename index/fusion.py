@@ -61,8 +61,8 @@ def scaled_combination(found: Candidates, weight: float, k: int) -> tuple[NDArra
 
     So BM25 counts matched terms, and the cosine counts standard deviations. Neither unit depends on how good the best
     hit is, as those of min-max do: a short question is ranked by meaning, a long one in the corpus's own words by
-    these, without a weight for each query. A unit of 0 counts as 1. Returns the ``k`` best: int64 rows and float64 scores,
-    best first, ties by row. The scores order this query's passages and mean nothing beyond it.
+    these, without a weight for each query. A unit of 0 counts as 1. Returns the ``k`` best: int64 rows and float64
+    scores, best first, ties by row. The scores order this query's passages and mean nothing beyond it.
 
     A convex combination in the sense of Bruch, Gai & Ingber 2023 (see ``convex_combination``) with another
     normalisation.

@@ -8,10 +8,13 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from index.passage import Span
+
 _DECLARED = re.compile(rb"<meta[^<>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE)
 _XML = re.compile(rb"\s*<\?xml[^<>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_.:-]{2,40})")
 _XML_DECLARATION = re.compile(r"\s*<\?xml[^<>]{0,500}\?>")
 # Characters that XML, and so lxml, has no place for.
+_ROW = re.compile(r"^\|[^\n]*\|[ \t]*$", re.MULTILINE)
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\ufffe\uffff]")
 
 
@@ -40,7 +43,6 @@ def extract(markup: str) -> tuple[str, dict[str, str | None]]:
             include_comments=False,
             include_tables=True,
             with_metadata=True,
-            output_format="txt",
             date_extraction_params={"extensive_search": False, "original_date": True},
         )
     except Exception as error:  # the parser is not ours, and any page may meet it
@@ -49,6 +51,17 @@ def extract(markup: str) -> tuple[str, dict[str, str | None]]:
         return "", {}
     fields = {"title": found.title, "date": found.date, "source": found.sitename, "author": found.author}
     return (found.text or "").replace("\r\n", "\n").replace("\r", "\n"), fields
+
+
+def cells(text: str) -> list[Span]:
+    """Spans of an extracted text that are a table's drawing: the bars of its rows, and the line below its head."""
+    spans: list[Span] = []
+    for row in _ROW.finditer(text):
+        if row.group().strip("|:- \t"):
+            spans += [(at, at + 1) for at in range(*row.span()) if text[at] == "|"]
+        else:
+            spans.append(row.span())
+    return spans
 
 
 @lru_cache(maxsize=1)

@@ -42,6 +42,8 @@ _CONTROL_BYTES = bytes(code for code in range(32) if code not in b"\t\n\r\f") + 
 _CONTROLS = dict.fromkeys(_CONTROL_BYTES)
 # Characters that show nothing and part nothing: controls, zero-width space, word joiner, BOM, soft hyphen.
 _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1b\x7f\u200b\u2060\ufeff\u00ad]+")
+# What other alphabets turn into in Windows-1252: thorn, eth, signs inside words.
+_UNWESTERN = re.compile(r"[ÐðÞþÝý]|(?<=[^\W\d_])[¡-©«-´¶-¸º-¿×÷](?=[^\W\d_])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MONTH = re.compile(r"\d{4}(?:-(?:0[1-9]|1[0-2]))?$")
@@ -249,9 +251,14 @@ def _detected(data: bytes) -> str:
     sample = data[:DETECTION_BYTES]
     if len(data) > DETECTION_BYTES:
         sample = sample[: max(sample.rfind(b"\n"), sample.rfind(b" ")) + 1] or sample
-    best = from_bytes(sample).best()
+    matches = from_bytes(sample)
+    best = matches.best()
     if best is None:
         raise ValueError("unknown encoding")
+    # French, read as Baltic or Central European, looks tidier to it than French; Western is by far the commoner.
+    for match in matches:
+        if match.encoding == "cp1252" and match.chaos <= best.chaos + 0.1 and not _UNWESTERN.search(str(match)):
+            return "cp1252"
     return best.encoding
 
 
@@ -324,7 +331,7 @@ def _html(data: bytes, doc_id: str) -> list[Entry]:
     text = _SURROGATE.sub("\ufffd", text)
     if not text.strip():
         raise _RefusedError("skipped", "no article text found")
-    return [_document(doc_id, text, data, fields)]
+    return [_document(doc_id, text, data, fields, html.cells(text))]
 
 
 def _jsonl(data: bytes, doc_id: str) -> list[Entry]:

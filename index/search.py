@@ -25,6 +25,7 @@ class Index:
     """One generation, opened for questions. Safe to use from several threads; it never changes."""
 
     def __init__(self, generation: store.Generation, encoder: Encoder) -> None:
+        """Take a generation and the encoder it was built by; IndexDamaged if its arrays do not fit together."""
         self.generation = generation
         self.encoder = encoder
         try:
@@ -63,6 +64,7 @@ class Index:
         return cls(generation, encoder)
 
     def __len__(self) -> int:
+        """The number of passages."""
         return len(self._table)
 
     @property
@@ -108,7 +110,8 @@ class Index:
         sparse = _without(self.sparse.search(tokens, wanted), exclude, max(depth, k))
         dense = _without(self.dense.search(vector, wanted), exclude, max(depth, k))
         rows, scores = convex_combination(sparse, dense, WEIGHT, k)
-        cosines = self._vectors[rows] @ vector
+        # Not `@`: what BLAS gives for one row depends, in the last bits, on how many rows there are.
+        cosines = np.einsum("ij,j->i", self._vectors[rows], vector)
         signals = self.sparse.signals(tokens, rows)
         return [
             Hit(

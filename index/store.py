@@ -26,6 +26,7 @@ import numpy as np
 
 from index.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing, InputError
 from index.passage import Document
+from index.records import Record, read_records, record_line
 
 FORMAT = 1
 KEPT = 2
@@ -42,35 +43,6 @@ _MANIFEST: dict[str, type] = {
     "paths": list,
     "stats": dict,
     "files": dict,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A document's line in ``documents.jsonl``: all but its text, which stands at ``offset`` (bytes) in ``texts.bin``."""
-
-    doc_id: str
-    path: str
-    title: str | None
-    source: str | None
-    date: str | None
-    sha256: str
-    source_sha256: str
-    masked: tuple[tuple[int, int], ...]
-    offset: int
-    size: int
-
-
-_RECORD: dict[str, Any] = {
-    "doc_id": str,
-    "path": str,
-    "title": str | None,
-    "source": str | None,
-    "date": str | None,
-    "sha256": str,
-    "source_sha256": str,
-    "offset": int,
-    "size": int,
 }
 
 
@@ -207,21 +179,8 @@ def _write_documents(
     with _recorded(folder, "texts.bin", files) as texts, _recorded(folder, "documents.jsonl", files) as lines:
         for document, path in zip(documents, paths, strict=True):
             data = document.text.encode("utf-8")
-            record = {
-                "doc_id": document.doc_id,
-                "path": path,
-                "title": document.title,
-                "source": document.source,
-                "date": document.date,
-                "sha256": document.sha256,
-                "source_sha256": document.source_sha256,
-                "masked": document.masked,
-                "offset": offset,
-                "size": len(data),
-            }
             texts.write(data)
-            # ASCII only: a path with a lone surrogate (a file name that is no UTF-8) must not break the line.
-            lines.write(json.dumps(record).encode() + b"\n")
+            lines.write(record_line(document, path, offset, len(data)))
             offset += len(data)
 
 
@@ -337,7 +296,10 @@ def _open(folder: Path, digest: str) -> Generation:
     manifest = _read_manifest(folder, digest)
     for name, facts in manifest["files"].items():
         _check_file(folder / name, facts)
-    records = _read_records(folder)
+    try:
+        records = read_records(folder / "documents.jsonl")
+    except ValueError as error:
+        raise damaged(folder, f"documents.jsonl: {error}") from None
     if len(records) != manifest["documents"]:
         raise damaged(folder, f"{len(records)} documents, {manifest['documents']} in the manifest")
     arrays: dict[str, np.ndarray] = {}
@@ -412,19 +374,3 @@ def _check_file(path: Path, facts: Mapping[str, Any]) -> None:
             raise damaged(path.parent, f"{path.name} has another size than its manifest says")
         if hashlib.file_digest(stream, "sha256").hexdigest() != facts["sha256"]:
             raise damaged(path.parent, f"{path.name} has another checksum than its manifest says")
-
-
-def _read_records(folder: Path) -> list[Record]:
-    records = []
-    try:
-        with (folder / "documents.jsonl").open("rb") as stream:
-            for line in stream:
-                fields = json.loads(line)
-                fields["masked"] = tuple((int(a), int(b)) for a, b in fields["masked"])
-                record = Record(**fields)
-                if not all(isinstance(getattr(record, name), kind) for name, kind in _RECORD.items()):
-                    raise TypeError(f"line {len(records) + 1} has a field of another type")
-                records.append(record)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise damaged(folder, f"documents.jsonl: {error}") from None
-    return records

@@ -33,6 +33,7 @@ class Citation:
     sha256: str
 
     def __post_init__(self) -> None:
+        """Refuse a quote that is no slice of its sentence."""
         inside = 0 <= self.sentence_start <= self.start < self.end <= self.sentence_end
         at = self.start - self.sentence_start
         if not inside or self.sentence[at : at + self.end - self.start] != self.quote:
@@ -84,6 +85,7 @@ class Candidate:
     support: Support
 
     def __post_init__(self) -> None:
+        """Refuse another wording than the first citation's."""
         if not self.citations or self.answer != self.citations[0].quote:
             raise ValueError("an answer is its first citation's quote")
         if not 0.0 <= self.confidence <= 1.0:
@@ -118,6 +120,7 @@ class Answer:
     timings_ms: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        """Refuse an answer without its proof, and a refusal without a reason."""
         if not 0.0 <= self.confidence <= 1.0:
             raise ValueError(f"a confidence of {self.confidence} is no probability")
         if self.answered and (not self.citations or self.answer != self.citations[0].quote or self.reason is not None):

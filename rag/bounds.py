@@ -26,8 +26,8 @@ def sensible(text: str, span: Span, sentence: Span) -> Span:
     """The span as a careful editor would cut it, inside ``sentence``; empty (start == end) if nothing is left of it.
 
     All are code points of ``text``, half-open. Half words are completed, a currency sign, percent sign or magnitude
-    ("$38 billion", "5%") is taken along, separators and lone quotation marks or brackets at the edges are left off, a bracket
-    opened inside is closed or left out.
+    ("$38 billion", "5%") is taken along, separators and lone quotation marks or brackets at the edges are left off, a
+    bracket opened inside is closed or left out. To cut what was cut changes nothing.
     """
     low, high = sentence
     start, end = (min(max(edge, low), high) for edge in span)
@@ -151,9 +151,8 @@ def _without_loose_edges(text: str, start: int, end: int, high: int) -> Span:
             start += 1
         while start < end and (text[end - 1] in _LOOSE or text[end - 1].isspace() or text[end - 1] in "“‘([{«\0"):
             end -= 1
-        if start < end and text[end - 1] in "!?":
-            end -= 1
-        elif start < end and text[end - 1] == "." and not (end < high and _KEPT_STOP.search(text, start, end)):
+        stop = text[end - 1] if start < end else ""
+        if stop in ("!", "?") or (stop == "." and not (end < high and _KEPT_STOP.search(text, start, end))):
             end -= 1
         for opening, closing in (("“", "”"), ('"', '"'), ("‘", "’"), ("(", ")"), ("[", "]"), ("«", "»")):
             if start >= end:

@@ -153,9 +153,9 @@ def _index(options: argparse.Namespace) -> int:
         _print_json(build_json(report))
     else:
         print(
-            f"{report.documents} documents in {report.passages} passages ({report.generation}): {report.scanned} scanned, "
-            f"{report.indexed} indexed, {report.unchanged} unchanged, {len(report.skipped)} skipped, "
-            f"{len(report.failed)} failed; {report.seconds:.1f} s"
+            f"{report.documents} documents in {report.passages} passages ({report.generation}): "
+            f"{report.scanned} scanned, {report.indexed} indexed, {report.unchanged} unchanged, "
+            f"{len(report.skipped)} skipped, {len(report.failed)} failed; {report.seconds:.1f} s"
         )
     return ANSWERED
 

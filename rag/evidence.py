@@ -46,7 +46,7 @@ def _group(spans: Sequence[ScoredSpan], index: Index) -> Group:
 
 
 def candidate(group: Group, index: Index, confidence: float) -> Candidate:
-    """The group as an answer: its best span's citation first, then the best of each other document that says the same."""
+    """The group as an answer: its best span's citation first, then the best of each other document that says it."""
     citations: dict[str, Citation] = {}
     for span in group.spans:
         doc_id = span.hit.passage.doc_id

@@ -1,4 +1,4 @@
-"""ask(): the spine. A question goes through retrieval, the reader, calibration and grouping, and comes out an Answer."""
+"""ask(): the spine. A question goes through retrieval, the reader, grouping and calibration, and is an Answer then."""
 
 import time
 from collections.abc import Sequence
@@ -21,10 +21,11 @@ _NONE: frozenset[int] = frozenset()
 class Pipeline:
     """An index, a reader and the calibration that belongs to that reader. Safe to use from several threads."""
 
-    def __init__(self, index: Index, reader: Reader) -> None:
+    def __init__(self, index: Index, reader: Reader, calibration: Calibration | None = None) -> None:
+        """Put them together; None takes the calibration that was fitted for this reader (ModelError: there is none)."""
         self.index = index
         self.reader = reader
-        self.calibration = Calibration.of(reader)
+        self.calibration = calibration or Calibration.of(reader)
 
     @classmethod
     def open(cls, root: Path, reader: str | None = None) -> "Pipeline":
@@ -32,7 +33,7 @@ class Pipeline:
         return cls(Index.open(root), load_reader(reader))
 
     def search(self, query: str, k: int = 10, exclude: frozenset[int] = _NONE) -> list[Hit]:
-        """The ``k`` best passages; those whose ids are in ``exclude`` are taken away. InputError for an unusable query."""
+        """The ``k`` best passages, those with ids in ``exclude`` taken away; InputError for an unusable query."""
         return self.index.search(checked(query), k, exclude)
 
     def ask(self, question: str, k: int = 3, exclude: frozenset[int] = _NONE) -> Answer:

@@ -37,7 +37,7 @@ _UNSAFE = re.compile(f"[\x7f-\x9f\ufeff{''.join(sorted(_BIDI))}]")
 
 
 def json_line(value: object) -> str:
-    """One line of JSON, readable, with what could steer a terminal escaped (json itself escapes what is below space)."""
+    """One line of JSON, readable, but with what could steer a terminal escaped (json does so below the space only)."""
     text = json.dumps(value, ensure_ascii=False)
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
@@ -131,6 +131,7 @@ class Style:
     """ANSI styles, or nothing at all where colour is not wanted."""
 
     def __init__(self, colour: bool) -> None:
+        """``colour``: whether styles are wanted."""
         self._colour = colour
 
     def bold(self, text: str) -> str:
@@ -153,7 +154,7 @@ def shown_path(path: str) -> str:
 
 
 def _place(doc_id: str, line: int, index: "Index") -> str:
-    """The file and line as an editor opens them; a line of a ``.jsonl`` file has a document of its own, so its id instead."""
+    """The file and line as an editor opens them; of a ``.jsonl`` file, whose lines are documents, the id."""
     path = shown_path(index.path(doc_id))
     return plain(doc_id if path.lower().endswith(".jsonl") else f"{path}:{line}")
 

@@ -30,8 +30,8 @@ Offsets = npt.NDArray[np.int64]
 class Window:
     """A stretch of one text as the network sees it: ``ids`` int64 (tokens,) of question and stretch together.
 
-    ``first`` is the position in ``ids`` of the stretch's first token, ``offsets`` int64 (n, 2) are the half-open code points
-    in the text of its n tokens; ``text`` is the text's number.
+    ``first`` is the position in ``ids`` of the stretch's first token, ``offsets`` int64 (n, 2) are the half-open code
+    points in the text of its n tokens; ``text`` is the text's number.
     """
 
     text: int
@@ -58,6 +58,7 @@ class SpanReader:
     """Spans by a network's logits, inside one sentence, never over masked text, cut at sensible bounds."""
 
     def __init__(self, network: Network, name: str) -> None:
+        """``name`` is what the user chose."""
         self._network = network
         self.name = name
         self.identity = network.identity
@@ -113,7 +114,7 @@ def _candidates(hit: Hit, window: Window, logits: Floats) -> list[tuple[int, int
 
 
 def _uncovered(start: int, end: int, masked: Sequence[Span]) -> Span:
-    """The span without masked text at its edges (completing a word may have taken in markup, as the ``_`` of ``_so_``)."""
+    """The span without masked text at its edges: a word that was completed may have taken in markup (``_so_``)."""
     for first, last in masked:
         if first <= start < last:
             start = last

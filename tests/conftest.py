@@ -31,7 +31,9 @@ ARTICLES = {
         "</article></body></html>"
     ),
     "wire.jsonl": (
-        json.dumps({"id": "1", "title": "Harvest", "text": "The harvest fell by 5% after a dry summer.", "date": "2020"})
+        json.dumps(
+            {"id": "1", "title": "Harvest", "text": "The harvest fell by 5% after a dry summer.", "date": "2020"}
+        )
         + "\n"
         + json.dumps({"id": "2", "text": "Repair of the water mill cost $3.5 million, the county said."})
         + "\n"

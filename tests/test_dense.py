@@ -80,3 +80,22 @@ def test_searches_from_many_threads_agree():
     for thread in threads:
         thread.join()
     assert [results[number] for number in range(16)] == expected
+
+
+def test_cosines_are_those_of_the_rows_and_equal_for_equal_vectors():
+    vectors, query = np.repeat(unit(37, dim=384), 3, axis=0), unit(1, dim=384, seed=4)[0]
+    rows = np.random.default_rng(5).permutation(111)
+    cosines = Dense(vectors).cosines(query, rows)
+    assert cosines == pytest.approx(vectors[rows] @ query, abs=1e-6)
+    by_row = cosines[np.argsort(rows)]
+    assert np.array_equal(by_row[::3], by_row[1::3])
+    assert np.array_equal(by_row[::3], by_row[2::3])
+
+
+def test_spread_is_the_deviation_of_all_cosines():
+    vectors, query = unit(30), unit(1, seed=6)[0]
+    assert Dense(vectors).spread(query) == pytest.approx(float(np.std(vectors @ query)), abs=1e-6)
+    many = unit(20_000)
+    assert Dense(many).spread(query) == pytest.approx(float(np.std(many @ query)), rel=0.08)
+    assert Dense(vectors[:1]).spread(query) == 0
+    assert Dense(vectors[:0]).spread(query) == 0

@@ -75,6 +75,7 @@ def test_both_ways_give_the_same_vectors(encoder: Encoder) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_both_ways_give_the_same_vectors_on_a_thousand(encoder: Encoder) -> None:
     assert cosines(encoder, sentences(1000, seed=2, most=60)).min() >= 0.9999
 

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from index.fusion import convex_combination, reciprocal_rank_fusion
+from index.dense import Dense
+from index.fusion import Candidates, candidates, convex_combination, reciprocal_rank_fusion, scaled_combination
+from index.sparse import Sparse
 
 
 def ranking(**scores):
@@ -67,3 +69,60 @@ def test_reciprocal_rank_fusion_by_hand():
     rows, scores = reciprocal_rank_fusion([sparse, dense, ranking(r1=1.0)], 1, k=3)
     assert rows.tolist() == [4, 7, 1]
     assert scores == pytest.approx([5 / 6, 5 / 6, 1 / 4 + 1 / 2])
+
+
+def test_scaled_combination_by_hand():
+    # mean idf 4, spread 0.2, weight 0.6 for dense
+    # row 1: 0.4 * 8/4 + 0.6 * 0.1/0.2 = 0.8 + 0.3 = 1.1
+    # row 3: 0.4 * 0/4 + 0.6 * 0.6/0.2 = 0   + 1.8 = 1.8
+    # row 5: 0.4 * 2/4 + 0.6 * 0.3/0.2 = 0.2 + 0.9 = 1.1: a tie with row 1, by row
+    found = Candidates(np.array([1, 3, 5]), np.array([8.0, 0, 2]), np.array([0.1, 0.6, 0.3], np.float32), 4.0, 0.2)
+    rows, scores = scaled_combination(found, 0.6, 10)
+    assert rows.tolist()[0] == 3
+    assert sorted(rows.tolist()) == [1, 3, 5]
+    assert scores == pytest.approx([1.8, 1.1, 1.1])
+    assert scaled_combination(found, 0, 1)[0].tolist() == [1]
+    assert scaled_combination(found, 0.6, 1)[0].tolist() == [3]
+    with pytest.raises(ValueError, match="weight"):
+        scaled_combination(found, 1.5, 1)
+
+
+def test_units_of_zero_count_as_one():
+    # 0.5 * 3 + 0.5 * 0.5 and 0.5 * 1 + 0.5 * 0.5
+    found = Candidates(np.array([0, 1]), np.array([1.0, 3]), np.array([0.5, 0.5], np.float32), 0.0, 0.0)
+    rows, scores = scaled_combination(found, 0.5, 2)
+    assert rows.tolist() == [1, 0]
+    assert scores == pytest.approx([1.75, 0.75])
+
+
+CORPUS = [["oil", "price"], ["oil"], ["war"], [], ["price", "price", "cut"], ["oil", "war", "cut"]]
+VECTORS = np.array([[1, 0], [0.8, 0.6], [0.6, 0.8], [0, 1], [-0.6, 0.8], [0.8, 0.6]], np.float32)
+QUERY = np.array([1, 0], np.float32)
+
+
+def test_candidates_are_the_best_of_both_and_scored_by_both():
+    sparse, dense = Sparse.build(CORPUS), Dense(VECTORS)
+    # of "war": rows 2, 5 (2 is shorter); of the vector: 0, then 1 before 5
+    found = candidates(sparse, dense, ["war"], QUERY, depth=2)
+    assert found.rows.tolist() == [0, 1, 2, 5]
+    assert found.bm25.tolist() == sparse.scores(["war"])[[0, 1, 2, 5]].tolist()
+    assert found.cosines == pytest.approx([1, 0.8, 0.6, 0.8])
+    assert found.mean_idf == sparse.mean_idf(["war"])
+    # cosines 1, .8, .6, 0, -.6, .8: mean .4333..., mean square .5 (3.0 / 6)
+    assert found.spread == pytest.approx(np.sqrt(0.5 - (2.6 / 6) ** 2))
+
+
+def test_what_is_excluded_makes_room_for_the_next():
+    sparse, dense = Sparse.build(CORPUS), Dense(VECTORS)
+    found = candidates(sparse, dense, ["war"], QUERY, depth=2, exclude=frozenset({0, 2}))
+    assert found.rows.tolist() == [1, 5]
+    every = frozenset(range(6))
+    assert len(scaled_combination(candidates(sparse, dense, ["war"], QUERY, exclude=every), 0.5, 5)[0]) == 0
+
+
+def test_without_tokens_or_passages():
+    sparse, dense = Sparse.build(CORPUS), Dense(VECTORS)
+    rows, _ = scaled_combination(candidates(sparse, dense, [], QUERY), 0.5, 10)
+    assert rows.tolist() == [0, 1, 5, 2, 3, 4]
+    nothing = candidates(Sparse.build([]), Dense(np.empty((0, 2), np.float32)), ["war"], QUERY)
+    assert len(scaled_combination(nothing, 0.5, 10)[0]) == 0

@@ -12,7 +12,6 @@ import pytest
 from eval.command import run_eval
 from eval.figures import figures_of
 from eval.harness import DEPTH, ask_all, evaluate, write_predictions, write_run
-from eval.holders import Holders, Sentences, visible
 from eval.questions import Question, QuestionSet
 from index.errors import InputError
 from index.passage import Document, Hit, Passage
@@ -226,52 +225,6 @@ class TestModes:
     def test_nothing_to_ask(self) -> None:
         with pytest.raises(InputError, match="no question has a gold answer"):
             evaluate(own_set(QUESTIONS[3]), WordPipeline(TEXTS), without_gold=True)
-
-
-class TestHolders:
-    @staticmethod
-    def passage(row: int, text: str, masked: tuple[tuple[int, int], ...] = ()) -> Passage:
-        return Passage(row, f"d{row}", 100, 100 + len(text), text, (), masked)
-
-    def test_whole_runs_of_words_under_either_normalisation(self) -> None:
-        texts = [
-            "It cost US$38 billion.",
-            "It cost $138 billion.",
-            "38 a billion",
-            "from 38 – 40",
-            "The 38-billion deal",
-        ]
-        holders = Holders(self.passage(row, text) for row, text in enumerate(texts))
-        assert holders.holding(Question("q", "?", ("$38 billion",))) == {0, 2}  # articles do not count
-        assert holders.holding(Question("q", "?", ("38",))) == {0, 2, 3}
-        assert holders.holding(Question("q", "?", ("the", "absent"))) == NONE
-
-    def test_masked_text_holds_nothing(self) -> None:
-        passage = self.passage(0, "Read more: iron. Of **wood**.", masked=((90, 117), (120, 122), (126, 128)))
-        assert visible(passage) == " " * 17 + "Of   wood  ."
-        holders = Holders([passage])
-        assert holders.holding(Question("q", "?", ("iron",))) == NONE
-        assert holders.holding(Question("q", "?", ("of wood",))) == {0}
-
-    def test_the_place_that_the_set_gives(self) -> None:
-        holders = Holders([self.passage(0, "the 21st century"), self.passage(1, "the 21st century")])
-        question = Question("q", "?", ("21",), places=(("d1", 104),))
-        assert holders.holding(question) == {1}
-        assert holders.holding(Question("q", "?", ("21",), places=(("d1", -1),))) == NONE
-
-    def test_documents_and_the_others(self) -> None:
-        holders = Holders(self.passage(row, "x") for row in range(3))
-        assert holders.of_documents(["d1", "unknown"]) == {1}
-        assert holders.others(frozenset({1})) == {0, 2}
-
-    def test_overlap_is_that_of_the_closest_gold_sentence(self) -> None:
-        shelf = Shelf(
-            {"a": "Amazon's shares rose 5 percent. Of iron. Amazon rose.", "b": "Shares of Amazon rose 5 percent."}
-        )
-        question = Question("q", "How far did Amazon’s shares climb?", ("5 percent",), ("a",))
-        # far, amazon, shares, climb: two of them stand in the gold sentence.
-        assert Sentences(shelf.passages, ["a"]).overlap(question) == 1 / 2
-        assert Sentences(shelf.passages, ["a"]).overlap(Question("q", "Amazon?", ("tin",), ("a",))) is None
 
 
 class TestFiles:

@@ -127,6 +127,8 @@ class TestRanking:
 class TestSpans:
     def test_normalise(self) -> None:
         assert normalise("The  $38-billion deal, a\tU.S. first!") == "38billion deal us first"
+        assert normalise("half/a/mile") == "halfamile"  # punctuation goes first: there is no article left to see
+        assert normalise("“a”mile") == "“ ”mile"  # an article is blanked, not deleted
         assert normalise("“Anthem”") == "“anthem”"  # only ASCII punctuation goes, as in the scripts
 
     def test_exact_match_and_f1(self) -> None:

@@ -11,12 +11,15 @@ from index.split import headings, sentences, split, visible
 
 PIECES = st.sampled_from(
     [
-        "\n", "\r\n", "\r", "\n\n", "\u2028", "\u2029", "\x85", "\x0b", "\x0c", " ", "\t", "\u00a0", "\0", "\ufeff", "\u200b",
-        "e\u0301", "👩\u200d👩\u200d👧", "🇫🇷", "שלום", "مرحبا؟ ", "今日は。", "Mr. ", "U.S. ", "The end. ", "Why? ", "“Yes!” ", "(no) ",
-        "word ", "$38$ billion ", "# ", "- ", "* ", "**", "_", "`", "[", "](http://x.org/y)", "![", "|", "<b>", "<!--", "-->", "---\n", "\\",
-        "A Heading\n", "Read more\n", "Subscribe to our newsletter\n", "x" * 600, "word, " * 120, " " * 600, "```\n", "1. ", "fi\u0300\u0301",
+        *["\n", "\r\n", "\r", "\n\n", "\u2028", "\u2029", "\x85", "\x0b", "\x0c"],
+        *[" ", "\t", "\u00a0", "\0", "\ufeff", "\u200b"],
+        *["e\u0301", "👩\u200d👩\u200d👧", "🇫🇷", "fi\u0300\u0301", "שלום", "مرحبا؟ ", "今日は。"],
+        *["Mr. ", "U.S. ", "The end. ", "Why? ", "“Yes!” ", "(no) ", "word ", "$38$ billion ", "1. "],
+        *["# ", "- ", "* ", "**", "_", "`", "[", "](http://x.org/y)", "![", "|", "\\"],
+        *["<b>", "<!--", "-->", "---\n", "```\n"],
+        *["A Heading\n", "Read more\n", "Subscribe to our newsletter\n", "x" * 600, "word, " * 120, " " * 600],
     ]
-)  # fmt: skip
+)
 TEXTS = st.lists(st.one_of(PIECES, st.text(max_size=12)), max_size=40).map("".join)
 
 
@@ -41,7 +44,7 @@ def hidden(document: Document) -> set[int]:
     return masked | {place for place, char in enumerate(document.text) if char.isspace() or char == "\0"}
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(documents())
 def test_sentences(document: Document) -> None:
     found = sentences(document)
@@ -61,7 +64,7 @@ def test_sentences(document: Document) -> None:
     )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(documents(), st.integers(1, 40), st.integers(0, 6))
 def test_passages(document: Document, budget: int, overlap: int) -> None:
     overlap = min(overlap, (budget - 1) // 2)
@@ -75,6 +78,8 @@ def test_passages(document: Document, budget: int, overlap: int) -> None:
     for passage in found:
         assert document.text[passage.start : passage.end] == passage.text
         assert (passage.start, passage.end) == (passage.sentences[0][0], passage.sentences[-1][1])
+        touching = [span for span in document.masked if span[1] > passage.start and span[0] < passage.end]
+        assert list(passage.masked) == touching
         shown = visible(document, passage)
         assert "\0" not in shown
         seen = hidden(document)
@@ -86,7 +91,7 @@ def test_passages(document: Document, budget: int, overlap: int) -> None:
     assert starts == sorted(set(starts))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(TEXTS)
 def test_markdown_masks_are_spans_of_the_text(text: str) -> None:
     fields, masked = markdown.parse(text)
@@ -94,7 +99,7 @@ def test_markdown_masks_are_spans_of_the_text(text: str) -> None:
     assert set(fields) <= set(markdown.FIELDS)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(st.lists(documents(), max_size=4))
 def test_masking_keeps_the_text_and_the_masks_there(given_documents: list[Document]) -> None:
     for before, after in zip(given_documents, mask(given_documents), strict=True):
@@ -104,8 +109,8 @@ def test_masking_keeps_the_text_and_the_masks_there(given_documents: list[Docume
 
 
 def test_a_line_of_a_megabyte() -> None:
-    for unit in ("All work and no play makes a dull boy. ", "x", "e\u0301", "👩\u200d👧"):
-        text = (unit * (1_000_000 // len(unit)))[:1_000_000]
+    for unit in ("All work and no play makes a dull boy. ", "👩\u200d👧"):
+        text = unit * (1_000_000 // len(unit))
         document = Document("a.txt", text)
         found = sentences(document)
         assert max(end - start for start, end in found) <= SENTENCE_LIMIT

@@ -183,6 +183,14 @@ class TestSquad:
             load_set(squad(tmp_path, self.QA, {**self.QA, "id": "b", **change}))
         assert complaint in str(caught.value)
 
+    def test_another_question_under_the_same_id(self, tmp_path: Path) -> None:
+        path = tmp_path / "dev.json"
+        qas = [self.QA, {**self.QA, "question": "How wide?"}]
+        articles = [{"title": qa["question"], "paragraphs": [{"context": "324 metres", "qas": [qa]}]} for qa in qas]
+        path.write_text(json.dumps({"data": articles}))
+        with pytest.raises(InputError, match="'a' stands twice"):
+            load_set(path)
+
     def test_not_json_names_the_line(self, tmp_path: Path) -> None:
         path = tmp_path / "dev.json"
         path.write_text('{"data":\n [}\n')

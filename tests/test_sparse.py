@@ -37,6 +37,8 @@ def test_scores_are_the_librarys_bit_for_bit(corpus, query, parameters):
     assert np.array_equal(scores, expected)
     reopened = Sparse.from_arrays({name: array.copy() for name, array in sparse.arrays().items()})
     assert np.array_equal(reopened.scores(query), expected)
+    backwards = np.arange(len(corpus))[::-1]
+    assert np.array_equal(sparse.scores_at(query, backwards), expected[::-1])
 
 
 @settings(max_examples=150, deadline=None)
@@ -85,6 +87,8 @@ def test_hand_worked_signals():
     assert signals["idf_matched"] == pytest.approx([rare / mass, common / mass, 0])
     assert sparse.signals(["never"], np.array([0]))["idf_matched"].tolist() == [0]
     assert sparse.signals([], np.array([0, 1]))["bm25_share"].tolist() == [0, 0]
+    assert sparse.mean_idf(["war", "rate", "never"]) == pytest.approx(mass / 3)
+    assert sparse.mean_idf([]) == Sparse.build([]).mean_idf(["war"]) == 0
     # a corpus of one passage, where the ranking's own idf is negative
     assert Sparse.build([["war"]]).signals(["war"], np.array([0]))["idf_matched"].tolist() == [1]
 

@@ -1,0 +1,100 @@
+"""Grouping spans of one wording: what adds up, what counts once, what is cited."""
+
+import numpy as np
+import pytest
+
+from index.build import build_documents
+from index.passage import Document, Hit
+from index.search import Index
+from rag.evidence import candidate, grouped
+from rag.reader import ScoredSpan
+
+LONG = " Then follow words that are the same in both copies of this one article, as an agency sent it out."
+TEXTS = {
+    "a": "It cost $3 million." + LONG,
+    "b": "It cost $3 million!" + LONG,  # a near-copy of a
+    "c": "The $3 Million was paid, and $3 million is much.",
+    "d": "Others say $4 million.",
+}
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
+    place = tmp_path_factory.mktemp("evidence")
+    build_documents([Document(name, text) for name, text in TEXTS.items()], place)
+    return Index.open(place)
+
+
+def span(index: Index, doc_id: str, words: str, score: float, *, last: bool = False) -> ScoredSpan:
+    passage = next(p for p in index.passages if p.doc_id == doc_id and words in p.text)
+    at = passage.start + (passage.text.rindex(words) if last else passage.text.index(words))
+    sentence = next(s for s in passage.sentences if s[0] <= at < s[1])
+    return ScoredSpan(Hit(passage, 1.0), at, at + len(words), sentence, score)
+
+
+def test_wordings_are_the_same_under_squads_normalisation(index: Index) -> None:
+    spans = [
+        span(index, "c", "The $3 Million", 2.0),
+        span(index, "a", "$3 million", 1.0),
+        span(index, "d", "$4 million", 0.5),
+    ]
+    groups = grouped(spans, index)
+    assert [group.spans for group in groups] == [tuple(spans[:2]), (spans[2],)]
+    assert groups[0].documents == ("c", "a")
+
+
+def test_mass_adds_up_over_documents_but_copies_count_once(index: Index) -> None:
+    spans = [
+        span(index, "b", "$3 million", np.log(5)),
+        span(index, "a", "$3 million", np.log(4)),
+        span(index, "c", "$3 million", np.log(3)),
+        span(index, "c", "$3 Million", np.log(2)),
+        span(index, "d", "$4 million", np.log(9)),
+    ]
+    first, second = grouped(spans, index)
+    # b is the best of the near-copies a and b; both spans of c count: 5 + 3 + 2 against 9
+    assert np.exp(first.mass) == pytest.approx(10)
+    assert first.documents == ("b", "a", "c")
+    assert first.distinct == 2
+    assert np.exp(second.mass) == pytest.approx(9)
+    assert second.distinct == 1
+
+
+def test_the_greater_mass_comes_first_and_ties_keep_the_readers_order(index: Index) -> None:
+    alone = span(index, "d", "$4 million", np.log(6))
+    many = [span(index, "a", "$3 million", np.log(4)), span(index, "c", "$3 million", np.log(3))]
+    assert [group.spans[0] for group in grouped([alone, *many], index)] == [many[0], alone]
+    other = span(index, "d", "Others", np.log(6))
+    assert [group.spans[0] for group in grouped([other, alone], index)] == [other, alone]
+    assert grouped([], index) == []
+
+
+def test_great_and_small_scores_do_not_overflow(index: Index) -> None:
+    for score in (-2000.0, 2000.0):
+        (group,) = grouped([span(index, "a", "$3 million", score), span(index, "c", "$3 million", score)], index)
+        assert group.mass == pytest.approx(score + np.log(2))
+
+
+def test_wordings_of_punctuation_only_stay_apart(index: Index) -> None:
+    spans = [span(index, "a", ".", 1.0), span(index, "b", "!", 1.0)]
+    assert len(grouped(spans, index)) == 2
+
+
+def test_one_citation_a_document_best_first(index: Index) -> None:
+    spans = [
+        span(index, "c", "$3 million", 3.0),
+        span(index, "b", "$3 million", 2.0),
+        span(index, "c", "$3 Million", 1.5),
+        span(index, "a", "$3 million", 1.0),
+    ]
+    (group,) = grouped(spans, index)
+    found = candidate(group, index, 0.25)
+    assert found.answer == "$3 million"
+    assert found.confidence == 0.25
+    assert [citation.document for citation in found.citations] == ["c", "b", "a"]
+    assert found.citations[0].start == TEXTS["c"].index("$3 million")
+    assert (found.support.documents, found.support.distinct) == (3, 2)
+    for citation in found.citations:
+        text = TEXTS[citation.document]
+        assert text[citation.start : citation.end] == citation.quote
+        assert text[citation.sentence_start : citation.sentence_end] == citation.sentence

@@ -1,0 +1,405 @@
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from index import load
+from index.boilerplate import mask
+from index.errors import InputError
+from index.load import LOADERS, Rejected, Source, decode, find, read
+from index.passage import Document
+
+TEXT = "The harbour grew by 5 percent. Café prices rose, too — by “much”.\r\nA second line.\n"
+
+
+def ids(*paths: Path) -> list[str]:
+    return [source.doc_id for source in find(paths)]
+
+
+def one(path: Path) -> Document:
+    (entry,) = read(Source(path, path.name))
+    assert isinstance(entry, Document), entry
+    return entry
+
+
+def refused(path: Path) -> tuple[str, str]:
+    (entry,) = read(Source(path, path.name))
+    assert isinstance(entry, Rejected), entry
+    assert entry.path == path.name
+    return entry.kind, entry.reason
+
+
+def write(path: Path, data: bytes | str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+    return path
+
+
+# Finding
+
+
+def test_ids_are_paths_below_the_folder_in_order(tmp_path: Path) -> None:
+    for name in ("b.txt", "a/z.md", "a/b/c.txt", "a.txt", ".hidden.txt", ".git/x.txt", "a/.b/y.txt", "no_suffix"):
+        write(tmp_path / "in" / name, TEXT)
+    assert ids(tmp_path / "in") == ["a.txt", "a/b/c.txt", "a/z.md", "b.txt", "no_suffix"]
+    assert ids(tmp_path / "in" / "a.txt") == ["a.txt"]
+    write(tmp_path / "other" / "a.txt", TEXT)
+    expected = ["in/a.txt", "in/a/b/c.txt", "in/a/z.md", "in/b.txt", "in/no_suffix", "other/a.txt"]
+    assert ids(tmp_path / "in", tmp_path / "other") == expected
+    assert ids(tmp_path / "in" / "b.txt", tmp_path / "other") == ["b.txt", "other/a.txt"]
+
+
+def test_find_in_an_empty_folder(tmp_path: Path) -> None:
+    assert find([tmp_path]) == []
+
+
+@pytest.mark.parametrize("name", ["missing", "bad\0name"])
+def test_a_path_that_cannot_be_read(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"was given .* cannot be read .*: check the path"):
+        find([tmp_path / name])
+    with pytest.raises(InputError, match="No path"):
+        find([])
+
+
+def test_two_files_with_one_id(tmp_path: Path) -> None:
+    for folder in ("x/in", "y/in"):
+        write(tmp_path / folder / "a.txt", TEXT)
+    with pytest.raises(InputError, match=r"would both get the document id 'in/a.txt'"):
+        find([tmp_path / "x/in", tmp_path / "y/in"])
+    with pytest.raises(InputError, match="would both"):
+        find([tmp_path / "x/in", tmp_path / "x/in"])
+
+
+def test_links_are_followed_inside_the_folder_only_and_nothing_is_met_twice(tmp_path: Path) -> None:
+    root = tmp_path / "in"
+    write(root / "a" / "one.txt", TEXT)
+    write(root / ".store" / "two.txt", TEXT)
+    write(tmp_path / "outside" / "three.txt", TEXT)
+    (root / "a" / "loop").symlink_to(root)
+    (root / "again.txt").symlink_to(root / "a" / "one.txt")
+    (root / "b").symlink_to(root / ".store")
+    (root / "out").symlink_to(tmp_path / "outside")
+    (root / "out.txt").symlink_to(tmp_path / "outside" / "three.txt")
+    (root / "broken.txt").symlink_to(root / "nowhere")
+    (root / "self.txt").symlink_to(root / "self.txt")
+    assert ids(root) == ["a/one.txt", "b/two.txt"]
+    (tmp_path / "way").symlink_to(root)
+    assert ids(tmp_path / "way") == ["a/one.txt", "b/two.txt"]
+
+
+def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/caf\xe9.txt"
+    try:
+        Path(os.fsdecode(path)).write_text(TEXT)
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    (source,) = find([tmp_path])
+    assert source.doc_id == "caf\\xe9.txt"
+    assert isinstance(read(source)[0], Document)
+
+
+def test_what_is_no_regular_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    (source,) = find([tmp_path])
+    assert read(source) == [Rejected("pipe.txt", "not a regular file", "skipped")]
+    assert read(Source(Path("/dev/zero"), "zero.txt")) == [Rejected("zero.txt", "not a regular file", "skipped")]
+
+
+def test_files_and_folders_without_permission() -> None:
+    # A process of its own gives up the superuser's rights, if it has them, once all is imported.
+    code = (
+        "import os, sys; from pathlib import Path; from index.load import find, read\n"
+        "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "for source in find([Path(sys.argv[1])]):\n"
+        "    (entry,) = read(source); print(entry.path, entry.kind, entry.reason, sep='|')"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        write(Path(folder, "closed.txt"), TEXT).chmod(0)
+        write(Path(folder, "shut", "a.txt"), TEXT)
+        Path(folder, "shut").chmod(0)
+        run = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=False)
+        Path(folder, "shut").chmod(0o700)
+    assert run.stdout.splitlines() == [
+        "closed.txt|failed|cannot be read (permission denied)",
+        "shut|failed|the folder cannot be listed",
+    ], run.stderr
+
+
+# Reading
+
+
+def test_text_is_kept_to_the_byte(tmp_path: Path) -> None:
+    data = ("\ufeff" + TEXT * 3 + "a\0b\r").encode()
+    document = one(write(tmp_path / "a.txt", data))
+    assert document.text.encode() == data
+    assert document.source_sha256 == hashlib.sha256(data).hexdigest()
+    assert [document.text[start:end] for start, end in document.masked] == ["\ufeff", "\0"]
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252", "iso-8859-1"]
+)
+def test_encodings(tmp_path: Path, encoding: str) -> None:
+    text = TEXT if "8859" not in encoding else "Le café est fermé. L'été à la plage était très agréable, déjà.\n" * 3
+    document = one(write(tmp_path / "a.txt", text.encode(encoding)))
+    assert document.text.removeprefix("\ufeff") == text
+
+
+def test_encodings_of_other_scripts() -> None:
+    russian = "Съешь же ещё этих мягких французских булок, да выпей чаю. Погода сегодня хорошая. " * 4
+    assert decode(russian.encode("cp1251")) == russian
+    japanese = "今日は良い天気です。明日は雨が降るでしょう。港は静かでした。" * 4
+    assert decode(japanese.encode("shift_jis")) == japanese
+
+
+def test_a_lone_surrogate_is_replaced() -> None:
+    assert decode("\ufeffa\ud800b".encode("utf-16-le", "surrogatepass")) == "\ufeffa\ufffdb"
+
+
+def test_a_large_file_in_an_old_encoding(tmp_path: Path) -> None:
+    text = "Le café est fermé depuis l'été. Où est-il ? À la plage, très agréable, déjà rêvé. " * 3_000
+    assert one(write(tmp_path / "a.txt", text.encode("cp1252"))).text == text
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "reason"),
+    [
+        (b"", "skipped", "empty"),
+        (b" \n\t\r\n", "skipped", "empty"),
+        (b"\xef\xbb\xbf \n", "skipped", "empty"),
+        (b"\xff\xfe\n\0", "skipped", "empty"),
+        (bytes(range(256)) * 8, "skipped", "binary"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" * 40, "skipped", "binary"),
+        (b"text \x01\x02\x03 text", "skipped", "binary"),
+        (b"\xff\xfea\0b", "skipped", "binary"),
+    ],
+)
+def test_no_text(tmp_path: Path, data: bytes, kind: str, reason: str) -> None:
+    found = refused(write(tmp_path / "a.txt", data))
+    assert found[0] == kind
+    assert found[1].startswith(reason)
+
+
+def test_a_little_control_is_no_binary(tmp_path: Path) -> None:
+    assert one(write(tmp_path / "a.txt", "x" * 100 + "\x01")).masked == ((100, 101),)
+
+
+@pytest.mark.parametrize("name", ["a.pdf", "a.DOCX"])
+def test_formats_to_come(tmp_path: Path, name: str) -> None:
+    kind, reason = refused(write(tmp_path / name, b"x"))
+    assert kind == "skipped"
+    assert "not read yet" in reason
+
+
+def test_unknown_formats_name_the_known_ones(tmp_path: Path) -> None:
+    for name in ("a.xyz", "noname"):
+        kind, reason = refused(write(tmp_path / name, TEXT))
+        assert kind == "skipped"
+        assert all(suffix in reason for suffix in LOADERS)
+    assert one(write(tmp_path / "A.TXT", TEXT)).text == TEXT
+
+
+def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with path.open("wb") as file:
+        file.truncate(load.MAX_BYTES + 1)
+    assert refused(path) == ("skipped", "larger than 50 MB (50,000,001 bytes)")
+
+
+def test_a_file_that_is_gone() -> None:
+    assert refused(Path("gone.txt")) == ("failed", "cannot be read (no such file or directory)")
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs a file whose size is never the one it states")
+def test_a_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").symlink_to("/proc/self/status")
+    assert refused(tmp_path / "a.txt") == ("failed", "changed while it was read, 3 times in a row")
+
+
+def test_a_file_written_to_all_the_time_is_read_as_it_stood_at_one_moment(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", "a" * 300_000)
+    stop = threading.Event()
+
+    def rewrite() -> None:
+        turn = 0
+        while not stop.is_set():
+            write(tmp_path / "next", "ab"[turn % 2] * (300_000 + turn % 2)).replace(path)
+            turn += 1
+
+    thread = threading.Thread(target=rewrite)
+    thread.start()
+    try:
+        found = [read(Source(path, "a.txt"))[0] for _ in range(40)]
+    finally:
+        stop.set()
+        thread.join()
+    for entry in found:
+        if isinstance(entry, Document):
+            assert entry.text in ("a" * 300_000, "b" * 300_001)
+        else:
+            assert entry.reason.startswith("changed while it was read")
+
+
+# Formats
+
+
+def test_markdown_front_matter(tmp_path: Path) -> None:
+    text = (
+        "---\ntitle: \"Harbour: it grows\"\ndate: 2024-05-03\nauthor: 'A. Writer'\ntags: [x]\n---\n\n# Heading\nText.\n"
+    )
+    document = one(write(tmp_path / "a.md", text))
+    assert (document.title, document.date, document.source) == ("Harbour: it grows", "2024-05-03", "A. Writer")
+    assert document.text == text
+    assert document.masked[0] == (0, text.index("---\n\n") + 4)
+    plain = one(write(tmp_path / "b.md", "---\nNo fields here\n---\nText.\n"))
+    assert plain.title is None
+    assert mask([one(write(tmp_path / "c.md", "# Heading\n\nText is here.\n"))])[0].title == "Heading"
+    assert refused(write(tmp_path / "d.md", "---\ntitle: x\n---\n")) == ("skipped", "empty")
+
+
+PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Harbour to grow - The Quay</title>
+<meta property="og:site_name" content="The Quay"><meta property="article:published_time" content="2024-05-03T08:00:00Z">
+</head><body><nav><a href="/">Home</a> <a href="/news">News</a></nav><article><h1>Harbour to grow</h1>
+<p>The harbour authority approved a plan on Tuesday to widen the northern channel by forty metres.</p>
+<p>Work is to begin in spring and will cost 12 million euros, the authority said. Café owners were pleased.</p>
+<table><tr><td>Berths</td><td>14</td></tr></table>
+<p>Fishermen had asked for a longer break so that the spawning season would not be disturbed.</p></article>
+<div id="comments"><p>I think this is a very bad idea indeed and nobody asked us.</p></div>
+<footer>Cookie settings</footer></body></html>"""
+
+
+def test_html(tmp_path: Path) -> None:
+    document = one(write(tmp_path / "a.html", PAGE))
+    assert document.text.splitlines()[0].startswith("Harbour to grow")
+    assert "The harbour authority approved a plan on Tuesday" in document.text
+    assert "Berths" in document.text
+    assert "Café" in document.text
+    for word in ("bad idea", "Cookie", "Home", "\r", "<"):
+        assert word not in document.text
+    assert document.title == "Harbour to grow"
+    assert document.source == "The Quay"
+    assert document.date is not None
+    assert document.date.startswith("2024-05-03")
+    declared = PAGE.replace("utf-8", "iso-8859-1").replace("\n", "\r\n").encode("iso-8859-1")
+    assert one(write(tmp_path / "b.htm", declared)).text == document.text
+    assert one(write(tmp_path / "c.html", '<?xml version="1.0" encoding="utf-8"?>' + PAGE)).text == document.text
+
+
+def test_html_without_an_article(tmp_path: Path) -> None:
+    page = write(tmp_path / "a.html", "<html><body><script>let a = 1;</script></body></html>")
+    assert refused(page) == ("skipped", "no article text found")
+
+
+BREAKERS = {
+    "deep": "<div>" * 50_000 + "text",
+    "long attribute": "<p " + "a" * 2_000_000 + "=1>x",
+    "angles": "<" * 10_000,
+    "NUL": "\0<p>x",
+    "declarations": "<?xml?><?xml?>",
+    "comment": "<!--",
+    "references": "&#0;&#xd800;" * 99,
+}
+
+
+@pytest.mark.parametrize("markup", BREAKERS.values(), ids=BREAKERS)
+def test_html_that_breaks_parsers(tmp_path: Path, markup: str) -> None:
+    for entry in read(Source(write(tmp_path / "a.html", markup), "a.html")):
+        assert isinstance(entry, Document | Rejected)
+
+
+def test_jsonl(tmp_path: Path) -> None:
+    rows: list[bytes] = [
+        json.dumps({"id": "x", "title": "T ", "text": "Text\r\nof x.", "date": "2024-05", "source": "S"}).encode(),
+        b"",
+        json.dumps({"_id": 7, "title": "", "text": "Seven.", "date": "tomorrow"}).encode() + b"\r",
+        b"{not json",
+        b'["a"]',
+        b'{"id": "y"}',
+        b'{"text": "y"}',
+        b'{"id": "y", "text": 5}',
+        b'{"id": "y", "text": " "}',
+        b'{"id": "x", "text": "again"}',
+        b'{"id": "z", "text": "\xff"}',
+        b'{"id": "s", "text": "a\\ud800b"}',
+        b"[" * 100_000,
+        b'{"id": ' + b"1" * 5000 + b', "text": "a"}',
+    ]
+    path = write(tmp_path / "a.jsonl", b"\n".join(rows) + b"\n")
+    found = read(Source(path, "in/a.jsonl"))
+    assert len(found) == sum(bool(row.strip()) for row in rows)
+    documents = [entry for entry in found if isinstance(entry, Document)]
+    rejected = [entry for entry in found if isinstance(entry, Rejected)]
+    assert [(d.doc_id, d.title, d.text, d.date, d.source) for d in documents] == [
+        ("in/a.jsonl#x", "T", "Text\r\nof x.", "2024-05", "S"),
+        ("in/a.jsonl#7", None, "Seven.", None, None),
+        ("in/a.jsonl#s", None, "a\ufffdb", None, None),
+    ]
+    assert documents[1].source_sha256 == hashlib.sha256(rows[2].rstrip()).hexdigest()
+    assert all(entry.kind == "failed" for entry in rejected)
+    lines = (4, 5, 6, 7, 8, 9, 10, 11, 13, 14)
+    assert [entry.path for entry in rejected] == [f"in/a.jsonl#line {number}" for number in lines]
+    reasons = [entry.reason for entry in rejected]
+    assert reasons[0].startswith("line 4: not JSON")
+    assert reasons[2] == "line 6: field 'text' is missing or empty"
+    assert reasons[3] == "line 7: field 'id' is missing or empty"
+    assert reasons[4] == "line 8: field 'text' must be a string, not int"
+    assert reasons[6] == "line 10: field 'id': 'x' stands in an earlier line, too"
+    assert reasons[7] == "line 11: not UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("given_date", "expected"),
+    [
+        ("2024", "2024"),
+        ("2024-05", "2024-05"),
+        ("2024-13", None),
+        ("2024-05-03", "2024-05-03"),
+        ("20240503", "2024-05-03"),
+        ("2024-05-03T10:00:00Z", "2024-05-03T10:00:00+00:00"),
+        ("2024-05-03 (updated)", "2024-05-03"),
+        ("2024-02-31", None),
+        ("3 May 2024", None),
+        (None, None),
+    ],
+)
+def test_dates(tmp_path: Path, given_date: str | None, expected: str | None) -> None:
+    row = {"id": "x", "text": "Text.", "date": given_date}
+    (entry,) = read(Source(write(tmp_path / "a.jsonl", json.dumps(row)), "a.jsonl"))
+    assert isinstance(entry, Document)
+    assert entry.date == expected
+
+
+FRAGMENTS = st.one_of(
+    st.binary(max_size=60),
+    st.text(max_size=30).map(lambda text: text.encode("utf-8", "replace")),
+    st.sampled_from(b"\xef\xbb\xbf,\xff\xfe,\xfe\xff,\xff\xfe\0\0,\0\0\0\0\0".split(b",")),
+    st.sampled_from(b"---\n,title: x\n,\n,[a](b),# ,| a | b |\n|---|\n,<!--".split(b",")),
+    st.sampled_from(b"<html><body><p>,</p>,<meta charset=utf-7>,<meta charset=idna>,<meta charset=hex>".split(b",")),
+    st.sampled_from([b'{"id": "a", "text": "b"}\n', b'{"id": ', b"The harbour grew. " * 9]),
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(FRAGMENTS, max_size=12).map(b"".join), st.sampled_from(sorted(LOADERS)))
+def test_read_raises_nothing(tmp_path_factory: pytest.TempPathFactory, data: bytes, suffix: str) -> None:
+    path = tmp_path_factory.getbasetemp() / f"fuzz{suffix}"
+    path.write_bytes(data)
+    found = read(Source(path, path.name))
+    units = sum(bool(line.strip()) for line in data.split(b"\n")) if suffix == ".jsonl" else 1
+    if suffix != ".jsonl" or not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
+        assert len(found) == max(1, units)
+    for entry in found:
+        if isinstance(entry, Rejected):
+            assert entry.reason
+        else:
+            assert entry.text.encode("utf-8")
+            assert suffix not in (".html", ".htm") or "\r" not in entry.text

@@ -1,0 +1,207 @@
+"""The span reader, with a network whose logits are given."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from index.passage import Hit, Passage, Span
+from rag.reader import ScoredSpan
+from rag.spans import MAX_SPAN, Floats, SpanReader, Window
+
+LOW = -10.0
+Logits = Mapping[str, tuple[float, float]]
+
+
+class Given:
+    """A network that sees words: start and end logits by word, ``LOW`` for all others; windows of ``room`` words."""
+
+    identity = "given@1"
+
+    def __init__(self, logits: Logits, room: int = 1000, stride: int = 0) -> None:
+        self.given, self.room, self.stride = logits, room, stride
+        self.words: dict[int, list[str]] = {}
+
+    def windows(self, question: str, texts: Sequence[str]) -> list[Window]:
+        made = []
+        for number, text in enumerate(texts):
+            found = list(re.finditer(r"\w+|[^\w\s]", text))
+            for at in range(0, max(1, len(found) - self.stride), self.room - self.stride):
+                part = found[at : at + self.room]
+                offsets = np.array([match.span() for match in part], np.int64).reshape(-1, 2)
+                window = Window(number, np.zeros(len(part) + 2, np.int64), 1, offsets)
+                self.words[id(window)] = [match.group() for match in part]
+                made.append(window)
+        return made
+
+    def logits(self, windows: Sequence[Window]) -> list[Floats]:
+        none = self.given.get("", (0.0, 0.0))
+        return [
+            np.array([none, *(self.given.get(word, (LOW, LOW)) for word in self.words[id(window)])], np.float32)
+            for window in windows
+        ]
+
+
+def hit(
+    text: str,
+    sentences: tuple[Span, ...] | None = None,
+    masked: tuple[Span, ...] = (),
+    row: int = 0,
+    score: float = 1.0,
+) -> Hit:
+    """A passage that begins at 100 of its document; ``sentences`` and ``masked`` are given from its own beginning."""
+
+    def moved(spans: tuple[Span, ...]) -> tuple[Span, ...]:
+        return tuple((start + 100, end + 100) for start, end in spans)
+
+    whole = ((0, len(text)),) if sentences is None else sentences
+    passage = Passage(row, f"d{row}", 100, 100 + len(text), text, moved(whole), moved(masked))
+    return Hit(passage, score)
+
+
+def read(network: Given, *hits: Hit) -> list[ScoredSpan]:
+    return SpanReader(network, "given").read("question", hits)
+
+
+def texts(spans: Sequence[ScoredSpan]) -> list[str]:
+    return [span.text for span in spans]
+
+
+def test_the_best_span() -> None:
+    spans = read(Given({"red": (5, 0), "mill": (0, 5)}), hit("There the red old mill stands."))
+    assert spans[0].text == "red old mill"
+    assert (spans[0].start, spans[0].end) == (110, 122)
+    assert spans[0].sentence == (100, 130)
+    assert spans[0].signals["margin"] == pytest.approx(10)
+    assert SpanReader(Given({}), "given").identity == "given@1"
+
+
+def test_the_margin_is_over_no_answer() -> None:
+    spans = read(Given({"red": (5, 5), "": (1, 2)}), hit("A red mill."))
+    assert spans[0].signals["margin"] == pytest.approx(7)
+
+
+def test_a_span_ends_where_or_after_it_starts() -> None:
+    spans = read(Given({"red": (0, 9), "mill": (9, 0)}), hit("The red old mill."))
+    assert all(span.start < span.end for span in spans)
+    assert "red old mill" not in texts(spans[:1])
+    assert spans[0].text in ("red", "mill")
+
+
+def test_no_span_has_more_tokens_than_allowed() -> None:
+    text = "first " + "word " * (MAX_SPAN - 1) + "last"
+    too_long = read(Given({"first": (9, 0), "last": (0, 9)}), hit(text))
+    assert text not in texts(too_long)
+    shorter = text.replace("word ", "", 1)
+    assert read(Given({"first": (9, 0), "last": (0, 9)}), hit(shorter))[0].text == shorter
+
+
+def test_no_span_crosses_sentences() -> None:
+    text = "The red mill. An old mill."
+    spans = read(Given({"red": (9, 0), "old": (0, 9)}), hit(text, ((0, 13), (14, 26))))
+    assert spans
+    for span in spans:
+        first, last = span.sentence
+        assert first <= span.start < span.end <= last
+    assert all("red" not in span.text or "old" not in span.text for span in spans)
+
+
+def test_words_between_sentences_are_not_read() -> None:
+    text = "The red mill. BOILERPLATE An old mill."
+    spans = read(Given({"BOILERPLATE": (9, 9)}), hit(text, ((0, 13), (26, 38)), ((14, 25),)))
+    assert all("BOILERPLATE" not in span.text for span in spans)
+    assert read(Given({"BOILERPLATE": (9, 9)}), hit(text, ())) == []
+    assert read(Given({"mill": (9, 9)}), hit("the mill", masked=((0, 8),))) == []
+
+
+def test_spans_neither_begin_nor_end_in_masked_text() -> None:
+    text = "It is _so_ **very** red."
+    masked = ((6, 7), (9, 10), (11, 13), (17, 19))
+    spans = read(Given({"so": (9, 9), "_so_": (9, 9), "very": (8, 8)}), hit(text, masked=masked))
+    assert {"so", "very"} & set(texts(spans)) or spans
+    for span in spans:
+        for first, last in masked:
+            assert not first + 100 <= span.start < last + 100
+            assert not first + 100 < span.end <= last + 100
+
+
+def test_overlapping_spans_are_one_and_their_masses_add_up() -> None:
+    spans = read(Given({"red": (4, 4), "mill": (3, 3), "far": (1, 1)}), hit("The red mill far."))
+    for at, span in enumerate(spans):
+        assert all(span.end <= other.start or other.end <= span.start for other in spans[:at])
+    masses = np.exp([span.signals["log_mass"] for span in spans])
+    assert masses.sum() == pytest.approx(1)
+    best = 8 + 3  # "red": start 4 + end 4, and what retrieval adds
+    assert spans[0].score == pytest.approx(best)
+    assert spans[0].text == "red"
+    # "red mill" (4 + 3) overlaps "red" and is counted with it, "mill" alone (3 + 3) stands beside it
+    assert masses[0] > np.exp(spans[0].score) / np.exp([span.score for span in spans]).sum() - 1e-6
+
+
+def test_windows_of_one_text_are_merged() -> None:
+    text = "a b c d red f g h"
+    whole = read(Given({"red": (9, 9)}), hit(text))
+    parts = read(Given({"red": (9, 9)}, room=4, stride=2), hit(text))
+    assert texts(parts).count("red") == 1
+    assert parts[0].text == whole[0].text == "red"
+    assert parts[0].start == whole[0].start
+    assert parts[0].score == whole[0].score
+
+
+def test_better_retrieved_passages_come_first() -> None:
+    network = Given({"red": (5, 5)})
+    spans = read(network, hit("A red mill.", row=7, score=0.5), hit("A red mill.", row=3, score=1.0))
+    assert [span.hit.passage.passage_id for span in spans if span.text == "red"] == [3, 7]
+
+
+def test_ties_by_passage_and_start() -> None:
+    spans = read(Given({"red": (5, 5)}), hit("red, red", row=7), hit("red, red", row=3))
+    best = [span for span in spans if span.text == "red"]
+    assert [(span.hit.passage.passage_id, span.start) for span in best] == [(3, 100), (3, 105), (7, 100), (7, 105)]
+
+
+def test_nothing_to_read() -> None:
+    assert read(Given({})) == []
+    assert read(Given({}), hit("...")) == []
+    assert read(Given({"red": (5, 5)}), hit("red", score=0.0))[0].text == "red"
+
+
+WORDS = st.sampled_from(["red", "old", "mill", "$38$", "billion", "(so)", "_it_", "“yes”", "5%", "U.S.", ",", "."])
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.data())
+def test_any_logits(data: st.DataObject) -> None:
+    hits = []
+    for row in range(data.draw(st.integers(1, 3))):
+        parts = data.draw(st.lists(st.lists(WORDS, min_size=1, max_size=6).map(" ".join), min_size=1, max_size=3))
+        bounds, at = [], 0
+        for part in parts:
+            bounds.append((at, at + len(part)))
+            at += len(part) + 1
+        text = " ".join(parts)
+        cut = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=4)))
+        masked = tuple(zip(cut[::2], cut[1::2], strict=False))
+        hits.append(hit(text, tuple(bounds), masked, row, data.draw(st.floats(0, 1))))
+    value = st.floats(-20, 20, width=32)
+    logits = {word: data.draw(st.tuples(value, value)) for word in ("red", "old", "38", "billion", "so", ".", "")}
+    room = data.draw(st.integers(3, 9))
+    spans = read(Given(logits, room, stride=1), *hits)
+    assert [(-s.score, s.hit.passage.passage_id, s.start) for s in spans] == sorted(
+        (-s.score, s.hit.passage.passage_id, s.start) for s in spans
+    )
+    for at, span in enumerate(spans):
+        first, last = span.sentence
+        assert span.sentence in span.hit.passage.sentences
+        assert first <= span.start < span.end <= last
+        assert not any(a <= span.start < b or a < span.end <= b for a, b in span.hit.passage.masked)
+        assert not any(
+            span.start < other.end and other.start < span.end and span.hit is other.hit for other in spans[:at]
+        )
+    if spans:
+        assert np.exp([span.signals["log_mass"] for span in spans]).sum() == pytest.approx(1, abs=1e-4)
+    again = read(Given(logits, room, stride=1), *hits)
+    assert [(s.start, s.end, s.score) for s in again] == [(s.start, s.end, s.score) for s in spans]
