@@ -35,7 +35,7 @@ def run_eval(options: argparse.Namespace, ready: Callable[[], Path], opener: Ope
     _check_options(options, question_set)
     absent = _absent_corpus(options, question_set)
     if absent is None:
-        root = ready() if question_set.corpus is None else _own_index(question_set)
+        root = ready() if question_set.corpus is None else own_index(question_set)
         pipeline = (opener or _open)(root, options.reader)
         if question_set.corpus is None:
             absent = _differences(question_set, pipeline.index)
@@ -152,7 +152,7 @@ def _differences(question_set: QuestionSet, library: Library) -> str | None:
     return f"{len(absent) + len(changed)} of the {len(hashes)} articles of {question_set.path} differ ({what})"
 
 
-def _own_index(question_set: QuestionSet) -> Path:
+def own_index(question_set: QuestionSet) -> Path:
     """The index of the corpus that a set brings; vectors of an earlier one are taken over."""
     from platformdirs import user_cache_path
 

@@ -68,8 +68,8 @@ def read_records(path: Path) -> list[Record]:
 
 
 def _record(fields: Any) -> Record:
-    masked = tuple((int(start), int(end)) for start, end in fields.pop("masked"))
-    record = Record(masked=masked, **fields)
+    masked = tuple((int(start), int(end)) for start, end in fields["masked"])
+    record = Record(**{**fields, "masked": masked})
     for name, kind in _KINDS.items():
         if not isinstance(getattr(record, name), kind):
             raise TypeError(f"{name} is of another type")

@@ -11,13 +11,11 @@ from index.dense import Dense
 from index.duplicates import SKETCH
 from index.embed import Encoder, load_encoder
 from index.errors import IndexMismatch
-from index.fusion import convex_combination
+from index.fusion import DEPTH, WEIGHT, candidates, scaled_combination
 from index.passage import Document, Hit, Passage
 from index.sparse import Sparse
 from index.tokens import tokenize
 
-DEPTH = 100
-WEIGHT = 0.5
 _NONE: frozenset[int] = frozenset()
 
 
@@ -100,37 +98,23 @@ class Index:
         """All passages, in order of their ids."""
         return [self.passage(row) for row in range(len(self))]
 
-    def search(self, query: str, k: int = 10, exclude: frozenset[int] = _NONE, depth: int = DEPTH) -> list[Hit]:
+    def search(self, query: str, k: int = 10, exclude: frozenset[int] = _NONE) -> list[Hit]:
         """The ``k`` best passages for ``query``, best first, ties by passage_id; those in ``exclude`` taken away."""
         if not len(self):
             return []
         tokens = tokenize(query)
         vector = self.encoder.encode_query(query)
-        wanted = max(depth, k) + len(exclude)
-        sparse = _without(self.sparse.search(tokens, wanted), exclude, max(depth, k))
-        dense = _without(self.dense.search(vector, wanted), exclude, max(depth, k))
-        rows, scores = convex_combination(sparse, dense, WEIGHT, k)
-        # Not `@`: what BLAS gives for one row depends, in the last bits, on how many rows there are.
-        cosines = np.einsum("ij,j->i", self._vectors[rows], vector)
-        signals = self.sparse.signals(tokens, rows)
+        found = candidates(self.sparse, self.dense, tokens, vector, max(DEPTH, k), exclude)
+        rows, scores = scaled_combination(found, WEIGHT, k)
+        signals = {
+            "cosine": self.dense.cosines(vector, rows),
+            "bm25": self.sparse.scores_at(tokens, rows),
+            **self.sparse.signals(tokens, rows),
+        }
         return [
-            Hit(
-                self.passage(int(row)),
-                float(scores[i]),
-                {"cosine": float(cosines[i]), **{name: float(values[i]) for name, values in signals.items()}},
-            )
+            Hit(self.passage(int(row)), float(scores[i]), {name: float(values[i]) for name, values in signals.items()})
             for i, row in enumerate(rows)
         ]
-
-
-def _without(
-    ranking: tuple[np.ndarray, np.ndarray], exclude: frozenset[int], depth: int
-) -> tuple[np.ndarray, np.ndarray]:
-    rows, scores = ranking
-    if exclude:
-        kept = ~np.isin(rows, list(exclude))
-        rows, scores = rows[kept], scores[kept]
-    return rows[:depth], scores[:depth]
 
 
 def _checked_passages(

@@ -17,8 +17,6 @@ _KEPT_STOP = re.compile(
 )
 _PAIRS = {"(": ")", "[": "]", "{": "}", "“": "”", "«": "»", "‹": "›"}
 _CLOSING = {closing: opening for opening, closing in _PAIRS.items()}
-_PASSES = 16
-"""What one rule takes along or leaves off can bring another into play; two passes are the rule."""
 _LOOSE = ",;:–—-…·•|/*_ \t\u00a0\n\r"
 
 
@@ -31,12 +29,14 @@ def sensible(text: str, span: Span, sentence: Span) -> Span:
     """
     low, high = sentence
     start, end = (min(max(edge, low), high) for edge in span)
-    for _ in range(_PASSES):
-        before = start, end
-        start, end = _cut(text, start, end, low, high)
-        if (start, end) == before:
-            break
-    return start, end
+    # What one rule takes along or leaves off can bring another into play, so all are applied until nothing changes.
+    # Over brackets that cross they may take turns for ever: then the shortest span of the turn, wherever entered.
+    seen: list[Span] = []
+    cut = start, end
+    while cut not in seen:
+        seen.append(cut)
+        cut = _cut(text, *cut, low, high)
+    return min(seen[seen.index(cut) :], key=lambda span: (span[1] - span[0], span))
 
 
 def _cut(text: str, start: int, end: int, low: int, high: int) -> Span:

@@ -12,8 +12,7 @@ def load_reader(name: str | None) -> Reader:
 
         return SpanReader(embedded_reader(), "embedded")
     if name == "none":
-        from index.embed import load_encoder
         from rag.sentences import SentenceReader
 
-        return SentenceReader(load_encoder(None))
+        return SentenceReader()
     raise ModelError(f"no reader {name!r}")

@@ -168,6 +168,9 @@ def splits_a_word(text: str, at: int, low: int, high: int) -> bool:
 
 @settings(max_examples=400, deadline=None)
 @example(("$38$ billion", (1, 3), (0, 12)))
+@example(("\u200dUS$", (3, 4), (0, 4)))  # needs three passes
+@example(("(%(«bn‘) ", (0, 8), (0, 9)))  # brackets that cross
+@example(("“bń€[”]👨\u200d👩.5", (1, 8), (0, 13)))
 @given(cases())
 def test_any_span(case: tuple[str, tuple[int, int], tuple[int, int]]) -> None:
     text, span, (low, high) = case

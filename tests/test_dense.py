@@ -24,6 +24,17 @@ def test_the_nearest_come_first(depth):
     assert cosines == pytest.approx(vectors[expected] @ query, abs=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_ties_at_the_cut_keep_the_lowest_rows(seed):
+    random = np.random.default_rng(seed)
+    vectors = unit(4)[random.integers(0, 4, 300)]
+    query, depth = unit(1, seed=7)[0], int(random.integers(1, 300))
+    dense = Dense(vectors)
+    every = dict(zip(*(found.tolist() for found in dense.search(query, 300)), strict=True))
+    expected = sorted(range(300), key=lambda row: (-every[row], row))[:depth]
+    assert dense.search(query, depth)[0].tolist() == expected
+
+
 @pytest.mark.parametrize("depth", [1, 4, 5, 6, 29, 30, 31, 64])
 def test_equal_vectors_stand_by_row(depth):
     one, other = unit(2)

@@ -103,6 +103,7 @@ def test_no_span_crosses_sentences() -> None:
     text = "The red mill. An old mill."
     spans = read(Given({"red": (9, 0), "old": (0, 9)}), hit(text, ((0, 13), (14, 26))))
     assert spans
+    assert spans[0].signals["margin"] == pytest.approx(9)  # not 9 + 9, cut to one of the sentences
     for span in spans:
         first, last = span.sentence
         assert first <= span.start < span.end <= last
@@ -149,6 +150,21 @@ def test_windows_of_one_text_are_merged() -> None:
     assert parts[0].text == whole[0].text == "red"
     assert parts[0].start == whole[0].start
     assert parts[0].score == whole[0].score
+
+
+class Fading(Given):
+    """Every window after the first sees its words less clearly."""
+
+    def logits(self, windows: Sequence[Window]) -> list[Floats]:
+        return [
+            np.concatenate([values[:1], values[1:] - number]) for number, values in enumerate(super().logits(windows))
+        ]
+
+
+def test_of_two_windows_the_surer_one_counts() -> None:
+    spans = read(Fading({"red": (9, 9)}, room=4, stride=2), hit("a b c d red f g h"))
+    assert spans[0].text == "red"
+    assert spans[0].signals["margin"] == pytest.approx(18 - 2)
 
 
 def test_better_retrieved_passages_come_first() -> None:

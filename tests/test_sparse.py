@@ -125,7 +125,7 @@ def test_damaged_arrays_are_refused():
         changed("indptr", 0, 1),
         changed("indptr", 1, -1),
         changed("indptr", 1, big),
-        changed("indptr", slice(1, 3), [big, -big - 1]),  # differences that wrap around
+        changed("indptr", slice(1, 4), [big, -big - 1, -1]),  # differences that wrap around
         changed("indptr", 2, good["indptr"][1]),
         changed("indptr", -1, big),
         changed("rows", 0, len(SMALL)),

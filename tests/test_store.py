@@ -292,9 +292,12 @@ def test_numbers_beyond_six_digits_are_in_order(tmp_path: Path) -> None:
     name = "gen-999999"
     (tmp_path / "gen-000001").rename(tmp_path / name)
     (tmp_path / "CURRENT").write_text((tmp_path / "CURRENT").read_text().replace("gen-000001", name))
-    for number in (2, 3):
-        publish(tmp_path, number)
-        assert number_of(store.open_current(tmp_path)) == number
+    publish(tmp_path, 2)
+    with pytest.raises(ValueError, match="pickle"), store.writing(tmp_path):
+        store.publish(tmp_path, [], [], {"vectors": np.array([print], object)}, SETTINGS)
+    assert generations(tmp_path) == ["gen-1000000", "gen-999999"]
+    publish(tmp_path, 3)
+    assert number_of(store.open_current(tmp_path)) == 3
     assert generations(tmp_path) == ["gen-1000000", "gen-1000001"]
 
 
