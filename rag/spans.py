@@ -17,8 +17,8 @@ from rag.reader import ScoredSpan
 
 MAX_SPAN = 30
 """Tokens of the longest span."""
-RETRIEVAL = 3.0
-"""What a passage's fused score (0..1 within a question) adds to the logits of its spans, at most."""
+RETRIEVAL = 1.0
+"""What a unit of fused score, less than the question's best passage has, takes from the logits of a passage's spans."""
 KEPT = 20
 """Spans kept of a passage before overlapping ones are removed."""
 
@@ -66,17 +66,19 @@ class SpanReader:
     def read(self, question: str, hits: Sequence[Hit]) -> list[ScoredSpan]:
         """Spans of all hits, best first, ties by passage_id and start; none overlaps a better one of its passage.
 
+        The score is the mean of the span's start and end logits, less the same of no answer in its passage, plus
+        ``RETRIEVAL`` times what the passage's fused score is above the best one's (so: less, but for the best).
         Signals: ``margin``, the span's start + end logits less those of no answer in its passage; ``log_mass``, the
         logarithm of the share that the span, with the candidates that overlap it, has of the question's softmax.
         """
         windows = self._network.windows(question, [hit.passage.text for hit in hits])
-        top = max((hit.score for hit in hits), default=1.0) or 1.0
+        top = max((hit.score for hit in hits), default=0.0)
         found: dict[tuple[int, int, int], tuple[float, float, Span]] = {}
         for window, logits in zip(windows, self._network.logits(windows), strict=True):
             hit = hits[window.text]
             null = float(logits[0].sum())
             for start, end, sentence, value in _candidates(hit, window, logits[1:]):
-                score = value - null + RETRIEVAL * hit.score / top
+                score = (value - null) / 2 + RETRIEVAL * (hit.score - top)
                 key = (window.text, start, end)
                 if key not in found or found[key][0] < score:
                     found[key] = (score, value - null, sentence)

@@ -135,7 +135,7 @@ def test_overlapping_spans_are_one_and_their_masses_add_up() -> None:
         assert all(span.end <= other.start or other.end <= span.start for other in spans[:at])
     masses = np.exp([span.signals["log_mass"] for span in spans])
     assert masses.sum() == pytest.approx(1)
-    best = 8 + 3  # "red": start 4 + end 4, and what retrieval adds
+    best = (4 + 4) / 2  # "red": the mean of start 4 and end 4, in the best passage
     assert spans[0].score == pytest.approx(best)
     assert spans[0].text == "red"
     # "red mill" (4 + 3) overlaps "red" and is counted with it, "mill" alone (3 + 3) stands beside it
