@@ -62,7 +62,7 @@ def build(paths: Sequence[Path], root: Path, model: str | None = None, progress:
     that stood there before is then intact.
     """
     started = time.monotonic()
-    sources = find(paths)
+    sources = _sources(paths, root)
     with store.writing(root):
         previous = _previous(root)
         encoder = load_encoder(model or (previous.manifest.get("model") if previous else None))
@@ -100,10 +100,16 @@ def is_stale(generation: store.Generation) -> bool:
     Told by path, size, modification time and inode, as version control does: no file is read.
     """
     try:
-        found = find([Path(path) for path in generation.manifest["paths"]])
+        found = _sources([Path(path) for path in generation.manifest["paths"]], generation.folder.parent)
     except InputError:
         return True
     return bool(generation.manifest["recipe"] != RECIPE or _stats(found) != generation.manifest["stats"])
+
+
+def _sources(paths: Sequence[Path], root: Path) -> list[Source]:
+    """The files at ``paths``, without those of an index that lies among them."""
+    inside = root.resolve()
+    return [source for source in find(paths) if not source.path.resolve().is_relative_to(inside)]
 
 
 def _previous(root: Path) -> store.Generation | None:

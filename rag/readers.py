@@ -1,4 +1,4 @@
-"""Which reader a name means: None the embedded one, ``none`` whole sentences, else an extractive QA model."""
+"""Which reader a name means: None the embedded one, ``none`` whole sentences."""
 
 from index.errors import ModelError
 from rag.reader import Reader
@@ -15,4 +15,4 @@ def load_reader(name: str | None) -> Reader:
         from rag.sentences import SentenceReader
 
         return SentenceReader()
-    raise ModelError(f"no reader {name!r}")
+    raise ModelError(f"there is no reader {name!r}: give `--reader none` for whole sentences, or leave the flag out")

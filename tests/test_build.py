@@ -286,3 +286,13 @@ def test_documents_in_memory(tmp_path: Path) -> None:
     generation = build_documents([Document("b", "Second text."), Document("a", "First text.")], tmp_path)
     assert list(generation.rows) == ["a", "b"]
     assert generation.document(0).text == "First text."
+
+
+def test_an_index_inside_the_folder_is_not_indexed(tmp_path: Path) -> None:
+    corpus = tmp_path / "articles"
+    corpus.mkdir()
+    (corpus / "a.txt").write_text("The mill was red. It stood by the river.", "utf-8")
+    for _ in range(2):
+        report = build([corpus], corpus / "index")
+        assert (report.scanned, report.documents, report.failed, report.skipped) == (1, 1, (), ())
+    assert not is_stale(store.open_current(corpus / "index"))

@@ -1,0 +1,1 @@
+"""How other ways of answering do on the same questions."""
