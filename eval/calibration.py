@@ -74,15 +74,20 @@ def asked(questions: Sequence[Question], index: Index, reader_name: str | None, 
 def fit(rows: Sequence[Asked], names: Sequence[str]) -> dict[str, Any]:
     """The logistic combination with the highest likelihood (L2, standardised features) and the threshold.
 
-    The threshold is the confidence at which the share of answerable questions that are answered and the share of
-    others that are refused have the highest mean.
+    Every signal is evidence for an answer, so none may count against one: signals whose weight comes out negative,
+    which on other text would do harm, are left out and the rest is fitted again. The threshold is the confidence at
+    which the share of answerable questions that are answered and that of others that are refused have the best mean.
     """
     from sklearn.linear_model import LogisticRegression
 
-    x = np.array([[row.features[name] for name in names] for row in rows])
-    mean, scale = x.mean(0), x.std(0) + 1e-9
-    model = LogisticRegression(C=1.0, max_iter=1000).fit((x - mean) / scale, [row.right for row in rows])
-    weights = model.coef_[0] / scale
+    while True:
+        x = np.array([[row.features[name] for name in names] for row in rows])
+        mean, scale = x.mean(0), x.std(0) + 1e-9
+        model = LogisticRegression(C=1.0, max_iter=1000).fit((x - mean) / scale, [row.right for row in rows])
+        weights = model.coef_[0] / scale
+        if (weights >= 0).all():
+            break
+        names = [name for name, weight in zip(names, weights, strict=True) if weight >= 0]
     bias = float(model.intercept_[0] - weights @ mean)
     sure = confidences(rows, dict(zip(names, weights, strict=True)), bias)
     held = np.array([row.held for row in rows])

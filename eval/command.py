@@ -1,6 +1,7 @@
 """``rag eval SET``: asks a question set, prints what it comes to, and says whether the gates are met.
 
-Exit: 0 passed, 1 a gate is not met, 2 an error (raised as RagError). The table, or one JSON object, goes to stdout.
+Exit: 0 passed, 1 a gate is not met (``--check``: something is wrong with the set), 2 an error (raised as RagError). The
+table, or one JSON object, goes to stdout.
 """
 
 import argparse
@@ -9,15 +10,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from eval.figures import Figure
-from eval.gates import DEFAULT, Verdict, check, gate_name, load_gates
-from eval.harness import Asked, Library, Result, evaluate, write_predictions, write_run
+from eval.asked import Asked, Library
+from eval.check import check_json, check_set
+from eval.compare import check_fit, compare
+from eval.fingerprint import fingerprint
+from eval.gates import DEFAULT, LOSS, Gates, check, check_losses, gate_name, load_gates
+from eval.harness import Result, evaluate, write_predictions, write_run
 from eval.questions import QuestionSet, check_documents, load_set
 from eval.records import read_json
+from eval.report import Report, report_json, report_text
+from eval.report_files import check_suffix, write_report
+from eval.run import Run, as_run, read_run
 from index.errors import InputError
 from rag.progress import progress
+from rag.render import json_line, plain
 
 PASSED, NOT_MET = 0, 1
+ALTERNATIVES = 3
 Opener = Callable[[Path, str | None], Asked]
 """Opens the index at a path with the reader of that name (None: the embedded one)."""
 
@@ -25,14 +34,15 @@ Opener = Callable[[Path, str | None], Asked]
 def run_eval(options: argparse.Namespace, ready: Callable[[], Path], opener: Opener | None = None) -> int:
     """Run ``rag eval`` as the command line has it; raises RagError.
 
-    ``options`` has set, index, corpus, reader, given_paragraph, without_gold, predictions, run_file, limit, gates,
-    skip_if_absent and json. ``ready`` gives the folder of the index that an own set is asked of, and builds it first
-    where that is wanted; a SQuAD or BEIR set brings its corpus, whose index is kept in the user's cache by the set's
-    hash.
+    ``options`` has set, index, corpus, reader, given_paragraph, without_gold, predictions, run_file, report (paths),
+    against, check, limit, gates, skip_if_absent and json. ``ready`` gives the folder of the index that an own set is
+    asked of, and builds it first where that is wanted; a SQuAD or BEIR set brings its corpus, whose index is kept in
+    the user's cache by the set's hash.
     """
     question_set = load_set(options.set)
     gates = load_gates(options.gates or DEFAULT)
     _check_options(options, question_set)
+    baseline = read_run(options.against) if options.against is not None else None
     absent = _absent_corpus(options, question_set)
     if absent is None:
         root = ready() if question_set.corpus is None else own_index(question_set)
@@ -44,72 +54,59 @@ def run_eval(options: argparse.Namespace, ready: Callable[[], Path], opener: Ope
             raise InputError(f"{absent}; give the articles the set was written for, or --skip-if-absent.")
         print(json.dumps({"set": question_set.name, "skipped": absent}) if options.json else f"skipped: {absent}")
         return PASSED
+    if options.check:
+        return _print_findings(options, question_set, pipeline.index)
     if question_set.corpus is None:
-        check_documents(question_set, pipeline.index.doc_ids)
+        check_documents(question_set, _met(pipeline.index))
     if options.limit is not None:
         question_set = replace(question_set, questions=question_set.questions[: options.limit])
+    if baseline is not None:  # before the work, not after it
+        mode = "given_paragraph" if options.given_paragraph else "without_gold" if options.without_gold else "open"
+        check_fit(fingerprint(question_set, pipeline, mode, ALTERNATIVES), baseline)
     with progress() as report:
         result = evaluate(
             question_set,
             pipeline,
+            k=ALTERNATIVES,
             given_paragraph=options.given_paragraph,
             without_gold=options.without_gold,
+            passages=any(path.suffix.lower() == ".html" for path in options.report),
             progress=(lambda done, total: report("asking", done, total)) if report else None,
         )
     if options.predictions is not None:
         write_predictions(result, options.predictions)
     if options.run_file is not None:
         write_run(result, options.run_file)
-    # Floors are those of the whole set; of a part of it they say nothing.
+    judged = _judged(result, baseline, gates, whole=options.limit is None)
+    for path in options.report:
+        write_report(judged, path)
+    print(json_line(report_json(judged)) if options.json else report_text(judged))
+    return PASSED if judged.passed else NOT_MET
+
+
+def _judged(result: Result, baseline: Run | None, gates: Gates, *, whole: bool) -> Report:
     name = gate_name(result.set_name, result.mode)
-    verdicts = [] if options.limit is not None else check(name, result.figures, gates)
-    passed = all(verdict.passed for verdict in verdicts)
+    comparison = compare(as_run(result), baseline) if baseline is not None else None
+    # Floors are those of the whole set; of a part of it they say nothing.
+    if not whole:
+        return Report(result, [], [], comparison, "gates: not checked on a part of the set")
+    verdicts = check(name, result.figures, gates)
+    losses = check_losses(name, comparison.differences, gates) if comparison is not None else []
+    note = "" if verdicts or losses else f"gates: none for [{name}]"
+    if comparison is None and gates.get(f"{name}.{LOSS}"):
+        note = f"gates: [{name}.{LOSS}] is not checked without --against RUN.json"
+    return Report(result, verdicts, losses, comparison, note)
+
+
+def _print_findings(options: argparse.Namespace, question_set: QuestionSet, library: Library) -> int:
+    findings = check_set(question_set, library)
     if options.json:
-        print(json.dumps(result_json(result, verdicts, passed), ensure_ascii=False))
+        print(json_line(check_json(question_set, findings)))
     else:
-        why = "gates: not checked on a part of the set" if options.limit is not None else f"gates: none for [{name}]"
-        lines = [*_table(result), "", *(map(str, verdicts) if verdicts else [why])]
-        print("\n".join(lines if not verdicts else [*lines, "passed" if passed else "NOT PASSED"]))
-    return PASSED if passed else NOT_MET
-
-
-def result_json(result: Result, verdicts: list[Verdict], passed: bool) -> dict[str, object]:
-    """What ``rag eval --json`` prints; figures, errors and n by the same names."""
-    return {
-        "set": result.set_name,
-        "sha256": result.set_sha256,
-        "mode": result.mode,
-        "questions": len(result.rows),
-        "figures": result.figures,
-        "standard_errors": result.standard_errors,
-        "n": {name: figure.n for name, figure in result.details.items()},
-        "problems": [{"id": row.question.id, "problem": row.problem} for row in result.rows if row.problem],
-        "gates": [
-            {"figure": verdict.figure, "limit": verdict.limit, "value": verdict.value, "passed": verdict.passed}
-            for verdict in verdicts
-        ],
-        "passed": passed,
-    }
-
-
-def _table(result: Result) -> list[str]:
-    answerable = sum(row.question.answerable for row in result.rows)
-    lines = [
-        f"{result.set_name}: {len(result.rows)} questions, {answerable} of them answerable, asked {result.mode}",
-        "",
-        f"{'figure':<22}{'value':>10}{'s.e.':>9}{'n':>8}",
-        *(_line(name, figure) for name, figure in result.details.items()),
-    ]
-    for row in result.rows:
-        if row.problem:
-            lines.append(f"not asked, counts as not found: {row.question.id}: {row.problem}")
-    return lines
-
-
-def _line(name: str, figure: Figure) -> str:
-    value = f"{figure.value:.1f}" if name.startswith("p") else f"{figure.value:.4f}"
-    error = "" if figure.error is None else f"{figure.error:.4f}"
-    return f"{name:<22}{value:>10}{error:>9}{figure.n:>8}"
+        lines = [f"{question_set.path}, {finding}" for finding in findings]
+        end = f"{len(findings)} findings" if findings else "nothing found wrong"
+        print("\n".join(map(plain, [*lines, f"{question_set.name}: {len(question_set.questions)} questions, {end}"])))
+    return NOT_MET if findings else PASSED
 
 
 # -- what can stop it --------------------------------------------------------------------------------------------------
@@ -121,7 +118,9 @@ def _check_options(options: argparse.Namespace, question_set: QuestionSet) -> No
         raise InputError("--run writes a ranking of all documents: leave out --given-paragraph and --without-gold.")
     if question_set.corpus is not None and (options.corpus or options.index):
         raise InputError(f"{question_set.path} brings its own corpus: leave out --corpus and --index.")
-    for path in (options.predictions, options.run_file):
+    for path in options.report:
+        check_suffix(path)
+    for path in (options.predictions, options.run_file, *options.report):
         if path is not None and not path.parent.is_dir():
             raise InputError(f"{path}: there is no folder {path.parent} to write it to; make it, or give another file.")
 
@@ -150,6 +149,15 @@ def _differences(question_set: QuestionSet, library: Library) -> str | None:
         return None
     what = f"{absent[0]} is not in the index" if absent else f"{changed[0]} is another text"
     return f"{len(absent) + len(changed)} of the {len(hashes)} articles of {question_set.path} differ ({what})"
+
+
+def _met(library: Library) -> set[str]:
+    """The ids of all documents and of the files that could not be read: these are for blame, not for a complaint."""
+    from index.search import Index
+
+    index: object = library
+    unread = index.generation.manifest["stats"] if isinstance(index, Index) else ()
+    return {*library.doc_ids, *unread}
 
 
 def own_index(question_set: QuestionSet) -> Path:

@@ -10,9 +10,13 @@ from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from eval import confidence
+from eval.blame import RIGHT, Blame
 from eval.questions import Question
 from eval.samples import bootstrap_error, mean, percentile, standard_error
+from eval.shown import Shown
 
 FIGURES: Mapping[str, str] = {
     "R@1": "share of the gold documents ranked first",
@@ -33,6 +37,7 @@ FIGURES: Mapping[str, str] = {
     "refused": "share of the unanswerable questions that were refused",
     "citation_precision": "share of an answer's citations that hold up",
     "citation_recall": "share of the gold documents that an answer cites, with a citation that holds up",
+    "sound": "share of the answerable questions whose answer stands in a document, and where, as the set says",
     "overlap": "share of a question's content words that stand in a gold sentence",
     "AUROC": "confidence, answerable against unanswerable questions",
     "AUROC_right": "confidence, right best candidates against wrong ones",
@@ -47,7 +52,6 @@ FIGURES: Mapping[str, str] = {
 }
 _LATENCY = re.compile(r"p(?:50|95)_ms_[a-z_]+")
 _LOWER_IS_BETTER = frozenset({"overlap", "AURC", "Brier", "ECE", "peak_memory_mb"})
-_RIGHT = 0.5  # DESIGN: confidence is the probability that the top span has F1 >= 0.5 with a right answer
 
 
 def is_figure(name: str) -> bool:
@@ -68,7 +72,8 @@ class Row:
     ``answer`` is "" when refused, ``best`` the best candidate refused or not ("" if there was none), ``best_f1`` its
     F1, 0 for an unanswerable question. ``ranking`` holds doc_ids, best first, with ``ranking_scores`` along it.
     ``scores`` are what it adds to the figures that are means, ``timings_ms`` milliseconds by stage. ``problem`` says
-    why it could not be asked at all; it then counts as found nothing and refused.
+    why it could not be asked at all; it then counts as found nothing and refused. ``right`` is whether it is no miss,
+    ``blame`` the stage that lost it if it is one (``eval.blame``); ``shown`` is kept for a report that shows passages.
     """
 
     question: Question
@@ -82,6 +87,9 @@ class Row:
     scores: Mapping[str, float] = field(default_factory=dict)
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     problem: str | None = None
+    right: bool = True
+    blame: Blame | None = None
+    shown: tuple[Shown, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,42 +135,55 @@ def _confidence(rows: Iterable[Row], without_gold: bool) -> dict[str, Figure]:
     stated: list[float] = []
     right: list[float] = []
     answerable: list[float] = []
-    unanswerable: list[float] = []
     for row in rows:
         if row.confidence is None:
             continue
         stated.append(row.confidence)
-        right.append(float(row.best_f1 >= _RIGHT))
-        (answerable if row.question.answerable and not without_gold else unanswerable).append(row.confidence)
+        right.append(float(row.best_f1 >= RIGHT))
+        answerable.append(float(row.question.answerable))
     found: dict[str, Figure] = {}
-
-    def put(name: str, value: float | None, error: float | None, n: int) -> None:
+    labels = {"right": right, "answerable": answerable}
+    for name, (label, statistic) in STATISTICS.items():
+        # Of a run whose answers were taken away, nothing is right and nothing answerable.
+        value = None if without_gold or not stated else statistic(stated, labels[label])
         if value is not None:
-            found[name] = Figure(value, error, n)
-
-    put("AUROC", *_auroc(answerable, unanswerable))
-    pairs = list(zip(stated, right, strict=True))
-    put("AUROC_right", *_auroc([sure for sure, good in pairs if good], [sure for sure, good in pairs if not good]))
-    if without_gold or not stated:
-        return found
-    whole: dict[str, Callable[..., float | None]] = {
-        "coverage@80": lambda sure, good: confidence.coverage_at_precision(sure, good, 0.8),
-        "coverage@90": lambda sure, good: confidence.coverage_at_precision(sure, good, 0.9),
-        "coverage@95": lambda sure, good: confidence.coverage_at_precision(sure, good, 0.95),
-        "AURC": confidence.aurc,
-        "Brier": confidence.brier,
-        "Brier_skill": confidence.brier_skill,
-        "ECE": confidence.ece,
-    }
-    for name, statistic in whole.items():
-        value = statistic(stated, right)
-        put(name, value, bootstrap_error(statistic, stated, right) if value is not None else None, len(stated))
+            found[name] = Figure(value, _error(name, stated, labels[label]), len(stated))
     return found
 
 
-def _auroc(positive: Sequence[float], negative: Sequence[float]) -> tuple[float | None, float | None, int]:
-    error = confidence.auroc_error(positive, negative)
-    return confidence.auroc(positive, negative), error, len(positive) + len(negative)
+def _error(name: str, stated: Sequence[float], label: Sequence[float]) -> float | None:
+    if name.startswith("AUROC"):
+        return confidence.auroc_error(*_sides(stated, label))
+    return bootstrap_error(STATISTICS[name][1], stated, label)
+
+
+def _sides(stated: confidence.Floats, label: confidence.Floats) -> tuple[confidence.Array, confidence.Array]:
+    values, positive = np.asarray(stated, float), np.asarray(label, float) == 1
+    return values[positive], values[~positive]
+
+
+def _auroc(stated: confidence.Floats, label: confidence.Floats) -> float | None:
+    return confidence.auroc(*_sides(stated, label))
+
+
+def _coverage(precision: float) -> "Statistic":
+    return lambda stated, right: confidence.coverage_at_precision(stated, right, precision)
+
+
+Statistic = Callable[[confidence.Floats, confidence.Floats], float | None]
+STATISTICS: Mapping[str, tuple[str, Statistic]] = {
+    "AUROC": ("answerable", _auroc),
+    "AUROC_right": ("right", _auroc),
+    "coverage@80": ("right", _coverage(0.8)),
+    "coverage@90": ("right", _coverage(0.9)),
+    "coverage@95": ("right", _coverage(0.95)),
+    "AURC": ("right", confidence.aurc),
+    "Brier": ("right", confidence.brier),
+    "Brier_skill": ("right", confidence.brier_skill),
+    "ECE": ("right", confidence.ece),
+}
+"""Figures of the stated confidences that are no means: name -> the label they are held against ("right": the best
+candidate is; "answerable": the question is), and the statistic of the two."""
 
 
 def _latencies(rows: Iterable[Row]) -> dict[str, Figure]:

@@ -1,4 +1,4 @@
-"""Floors that a question set must hold: ``eval/gates.toml``, and whether a run meets them."""
+"""What a question set must hold, ``eval/gates.toml``, and whether a run does: floors, and losses against a baseline."""
 
 import math
 import tomllib
@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from eval.compare import Difference, comparable
 from eval.figures import is_figure, lower_is_better
 from index.errors import InputError
 
 DEFAULT = Path(__file__).with_name("gates.toml")
 MODES = ("given_paragraph", "without_gold")
+LOSS = "loss"
 Gates = Mapping[str, Mapping[str, float]]
-"""Set name (with "." and the mode where it is not the ordinary one) -> figure -> floor."""
+"""Set name (with "." and the mode where it is not the ordinary one) -> figure -> floor; the same name with ".loss" ->
+figure -> the loss allowed against a baseline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,25 @@ class Verdict:
         return f"{'met' if self.passed else 'NOT MET'}: {self.figure} {measured}, wanted {bound} {self.limit:g}"
 
 
+@dataclass(frozen=True, slots=True)
+class LossVerdict:
+    """One allowed loss and what became of it, both in the figure's own unit; ``loss`` is None when it has no interval.
+
+    ``loss`` is the far end of the paired interval: how much worse than the baseline the run may be. Above ``allowed``
+    (or None) it fails.
+    """
+
+    figure: str
+    allowed: float
+    loss: float | None
+    passed: bool
+
+    def __str__(self) -> str:
+        """One line: what may have been lost, what was allowed."""
+        lost = "is not in both runs" if self.loss is None else f"may have lost {max(0.0, self.loss):.4f}"
+        return f"{'met' if self.passed else 'NOT MET'}: {self.figure} {lost}, allowed {self.allowed:g}"
+
+
 def load_gates(path: Path = DEFAULT) -> Gates:
     """Read the gates; InputError for a file that cannot be read, a figure nobody knows or a floor that is no number."""
     try:
@@ -43,13 +65,24 @@ def load_gates(path: Path = DEFAULT) -> Gates:
     for name, table in tables.items():
         if not isinstance(table, dict):
             raise InputError(f"{path}: {name!r} stands in no table; write [SET] above it.")
-        gates[name] = {}
-        for figure, limit in table.items():
-            if figure in MODES and isinstance(limit, dict):
-                gates[f"{name}.{figure}"] = {key: _limit(path, f"{name}.{figure}", key, limit[key]) for key in limit}
-            else:
-                gates[name][figure] = _limit(path, name, figure, limit)
+        _add(gates, path, name, table, (*MODES, LOSS))
     return gates
+
+
+def _add(
+    gates: dict[str, dict[str, float]], path: Path, name: str, table: Mapping[str, object], inner: tuple[str, ...]
+) -> None:
+    gates[name] = {}
+    for figure, limit in table.items():
+        if figure in inner and isinstance(limit, dict):
+            _add(gates, path, f"{name}.{figure}", limit, (LOSS,) if figure in MODES else ())
+        else:
+            gates[name][figure] = _limit(path, name, figure, limit)
+            if name.endswith(f".{LOSS}") and not (comparable(figure) and gates[name][figure] >= 0):
+                problem = (
+                    f"{figure} = {limit!r} is no allowed loss; write a number from 0 on, of a figure of questions."
+                )
+                raise InputError(f"{path}, [{name}]: {problem}")
 
 
 def gate_name(set_name: str, mode: str) -> str:
@@ -70,6 +103,21 @@ def check(set_name: str, figures: Mapping[str, float], gates: Gates) -> list[Ver
         value = figures.get(figure)
         good = value is not None and (value <= limit if lower_is_better(figure) else value >= limit)
         verdicts.append(Verdict(figure, limit, value, good))
+    return verdicts
+
+
+def check_losses(set_name: str, differences: Mapping[str, Difference], gates: Gates) -> list[LossVerdict]:
+    """A verdict for every allowed loss of the set, in the file's order.
+
+    Judged is the lower bound of the paired interval (the upper one, where smaller is better): the loss that the sample
+    does not rule out. A figure that one of the runs does not define is not met.
+    """
+    verdicts = []
+    for figure, allowed in gates.get(f"{set_name}.{LOSS}", {}).items():
+        found = differences.get(figure)
+        bound = None if found is None else found.upper if lower_is_better(figure) else found.lower
+        loss = None if bound is None else bound if lower_is_better(figure) else -bound
+        verdicts.append(LossVerdict(figure, allowed, loss, loss is not None and loss <= allowed))
     return verdicts
 
 

@@ -11,69 +11,45 @@ import json
 import re
 import time
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
+from eval.asked import Asked
+from eval.blame import Blame, Blamer, best_citation, is_right
 from eval.figures import Figure, Row, figures_of
+from eval.fingerprint import fingerprint
 from eval.holders import Holders, Sentences
 from eval.questions import Question, QuestionSet
 from eval.ranking import average_precision, ndcg, recall, reciprocal_rank
+from eval.shown import shown
 from eval.spans import answer_scores, citation_precision, citation_recall, f1, sentence_hit
 from index.errors import InputError
-from index.passage import Document, Hit, Passage
+from index.passage import Hit
 from rag.answer import Answer, Citation
+from rag.pipeline import READ
 
 DEPTH = 100
 """Passages retrieved for the ranking of documents; a document ranks where its best passage does."""
 
 TAG = "citespan"
+KEPT = Counter({"missed": 500, "right": 200})
+"""Of how many questions a report keeps the passages, so that memory stays flat however large the set."""
+
 Progress = Callable[[int, int], None]
 """Called with how many questions are done and how many there are."""
 
 _WHITE_SPACE = re.compile(r"\s")
 
 
-class Library(Protocol):
-    """What is wanted of an index."""
-
-    @property
-    def passages(self) -> Sequence[Passage]:
-        """All passages."""
-
-    @property
-    def doc_ids(self) -> Sequence[str]:
-        """The ids of all documents."""
-
-    def document(self, doc_id: str) -> Document:
-        """The document of that id."""
-
-
-class Asked(Protocol):
-    """What is wanted of a pipeline; ``rag.pipeline.Pipeline`` is one."""
-
-    @property
-    def index(self) -> Library:
-        """What is searched."""
-
-    def search(self, query: str, k: int = ..., exclude: frozenset[int] = ...) -> list[Hit]:
-        """The k best passages, without those excluded."""
-
-    def ask(self, question: str, k: int = ..., exclude: frozenset[int] = ...) -> Answer:
-        """The answer, without reading the passages excluded."""
-
-    def answer_from(self, question: str, hits: Sequence[Hit], k: int = ...) -> Answer:
-        """The answer that these passages give."""
-
-
 @dataclass(frozen=True, slots=True)
 class Result:
     """A run: ``rows`` in the set's order and what they come to, asked in one of three modes.
 
-    ``mode`` is "open", "given_paragraph" or "without_gold".
+    ``mode`` is "open", "given_paragraph" or "without_gold"; ``fingerprint`` says what was run (``eval.fingerprint``).
     """
 
     set_name: str
@@ -81,6 +57,7 @@ class Result:
     mode: str
     rows: tuple[Row, ...]
     details: dict[str, Figure]
+    fingerprint: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     @property
     def figures(self) -> dict[str, float]:
@@ -100,40 +77,55 @@ def evaluate(
     k: int = 3,
     given_paragraph: bool = False,
     without_gold: bool = False,
+    passages: bool = False,
     progress: Progress | None = None,
 ) -> Result:
     """Ask every question and score what comes out; ``k`` alternatives are asked for (3: what sentence hit@3 needs).
 
     Given the paragraph, questions without a gold document are left out; without gold, those without a gold answer. The
-    same digits come out of the same index, reader and set, all but latency and memory.
+    same digits come out of the same index, reader and set, all but latency and memory. With ``passages``, rows keep
+    what was found (``Row.shown``) of as many questions as ``KEPT`` says.
     """
     if given_paragraph and without_gold:
         raise InputError("--given-paragraph gives the answers, --without-gold takes them away; choose one of the two.")
     mode = "given_paragraph" if given_paragraph else "without_gold" if without_gold else "open"
-    rows = tuple(row for row, _ in ask_all(question_set, pipeline, mode=mode, k=k, progress=progress))
-    return Result(question_set.name, question_set.sha256, mode, rows, figures_of(rows, without_gold=without_gold))
+    asked = ask_all(question_set, pipeline, mode=mode, k=k, passages=passages, progress=progress)
+    rows = tuple(row for row, _ in asked)
+    details = figures_of(rows, without_gold=without_gold)
+    printed = fingerprint(question_set, pipeline, mode, k)
+    return Result(question_set.name, question_set.sha256, mode, rows, details, printed)
 
 
 def ask_all(
-    question_set: QuestionSet, pipeline: Asked, *, mode: str = "open", k: int = 3, progress: Progress | None = None
+    question_set: QuestionSet,
+    pipeline: Asked,
+    *,
+    mode: str = "open",
+    k: int = 3,
+    passages: bool = False,
+    progress: Progress | None = None,
 ) -> Iterator[tuple[Row, Answer | None]]:
     """Each question's row as it comes, beside the whole answer it was made from (None when it was not asked).
 
-    Rows are small (no passage, no sentence); whoever wants the answers keeps them.
+    Rows are small (no passage, no sentence, but for those that ``passages`` keeps); whoever wants the answers keeps
+    them.
     """
     questions = [question for question in question_set.questions if _belongs(question, mode)]
     if not questions:
         wanted = "a gold document" if mode == "given_paragraph" else "a gold answer"
         raise InputError(f"{question_set.path}: no question has {wanted}, so there is nothing to ask this way.")
-    holders = Holders(pipeline.index.passages) if mode != "open" else None
-    named = {doc_id for question in questions for doc_id in question.documents}
-    # Of other people's sets the wording is not ours to judge.
-    sentences = Sentences(pipeline.index.passages, named) if question_set.corpus is None and mode == "open" else None
+    asker = _Asker(pipeline, questions, mode, k, own=question_set.corpus is None)
+    kept = +KEPT if passages else Counter[str]()
     for done, question in enumerate(questions, 1):
         try:
-            row, answer = _asked(question, pipeline, k, mode, holders, sentences)
+            row, answer, hits = asker.ask(question)
         except InputError as error:  # no words, or more than the pipeline takes: as good as found nothing
             row, answer = _unasked(question, mode, str(error)), None
+        else:
+            kind = "right" if row.right else "missed"
+            if kept[kind] > 0:
+                kept[kind] -= 1
+                row = replace(row, shown=shown(question, hits, best_citation(answer) if answer else None))
         yield row, answer
         if progress:
             progress(done, len(questions))
@@ -175,61 +167,96 @@ def _judged(question: Question) -> bool:
     return bool(question.answers) or not question.answerable
 
 
-def _asked(
-    question: Question, pipeline: Asked, k: int, mode: str, holders: Holders | None, sentences: Sentences | None
-) -> tuple[Row, Answer | None]:
-    text = question.question
-    if holders is not None and mode == "without_gold":
-        refusal = pipeline.ask(text, k, holders.holding(question))
-        return _row(question, refusal, mode), refusal
-    if holders is not None:
-        gold = holders.of_documents(doc_id for doc_id, relevance in question.gold.items() if relevance > 0)
-        # Searched among the gold passages alone, so that they come with the signals that a search gives.
-        hits = pipeline.search(text, max(1, len(gold)), holders.others(gold))
-        reading = pipeline.answer_from(text, hits, k)
-        return _row(question, reading, mode), reading
-    ranking, milliseconds = _ranked(text, pipeline)
-    answer = pipeline.ask(text, k) if _judged(question) else None
-    copied = sentences.overlap(question) if sentences and question.answerable else None
-    return _row(question, answer, mode, ranking, milliseconds, copied), answer
+class _Asker:
+    """Asks in one mode, with what it takes to judge that."""
+
+    def __init__(self, pipeline: Asked, questions: Sequence[Question], mode: str, k: int, *, own: bool) -> None:
+        self._pipeline, self._mode, self._k = pipeline, mode, k
+        passages = pipeline.index.passages
+        self._blamer = Blamer(pipeline, questions)
+        self._holders = Holders(passages) if mode != "open" else None
+        named = {doc_id for question in questions for doc_id in question.documents}
+        # Of other people's sets the wording is not ours to judge.
+        self._sentences = Sentences(passages, named) if own and mode == "open" else None
+
+    def ask(self, question: Question) -> tuple[Row, Answer | None, Sequence[Hit]]:
+        """The row, the answer it was made from (None where documents alone are judged), what was found or given."""
+        text = question.question
+        answer: Answer | None
+        if self._holders is not None and self._mode == "without_gold":
+            away = self._holders.holding(question)
+            answer = self._pipeline.ask(text, self._k, away)
+            return self._row(question, answer, ()), answer, self._pipeline.search(text, READ, away)
+        if self._holders is not None:
+            gold = self._holders.of_documents(doc_id for doc_id, relevance in question.gold.items() if relevance > 0)
+            # Searched among the gold passages alone, so that they come with the signals that a search gives.
+            hits = self._pipeline.search(text, max(1, len(gold)), self._holders.others(gold))
+            answer = self._pipeline.answer_from(text, hits, self._k)
+            return self._row(question, answer, hits), answer, hits
+        started = time.perf_counter()
+        hits = self._pipeline.search(text, DEPTH)
+        timings = {"search": 1000 * (time.perf_counter() - started)}
+        answer = self._pipeline.ask(text, self._k) if _judged(question) else None
+        scores: dict[str, float | None] = {}
+        if question.answerable:
+            scores["sound"] = self._blamer.sound(question)
+            scores["overlap"] = self._sentences.overlap(question) if self._sentences else None
+        row = self._row(question, answer, hits, timings, _ranking(hits))
+        known = {name: float(value) for name, value in scores.items() if value is not None}
+        return replace(row, scores={**row.scores, **known}), answer, hits
+
+    def _row(
+        self,
+        question: Question,
+        answer: Answer | None,
+        hits: Sequence[Hit],
+        timings: Mapping[str, float] | None = None,
+        ranking: dict[str, float] | None = None,
+    ) -> Row:
+        row = _row(question, answer, self._mode, timings, ranking)
+        if answer is None and any(hit.passage.doc_id in question.documents for hit in hits[:READ]):
+            row = replace(row, right=True)
+        if row.right:
+            return row
+        if self._mode == "without_gold":
+            question = replace(question, answerable=False)
+        candidate = answer is not None and question.answerable and is_right(question, answer)
+        searched = self._mode == "open"
+        return replace(row, blame=self._blamer.blame(question, hits, right=candidate, searched=searched))
 
 
-def _ranked(query: str, pipeline: Asked) -> tuple[dict[str, float], float]:
-    """doc_id -> its best passage's score, best first, and the milliseconds it took."""
-    started = time.perf_counter()
-    hits = pipeline.search(query, DEPTH)
-    milliseconds = 1000 * (time.perf_counter() - started)
+def _ranking(hits: Sequence[Hit]) -> dict[str, float]:
+    """doc_id -> its best passage's score, best first."""
     ranking: dict[str, float] = {}
     for hit in hits:
         ranking.setdefault(hit.passage.doc_id, hit.score)
-    return ranking, milliseconds
+    return ranking
 
 
 def _row(
     question: Question,
     answer: Answer | None,
     mode: str,
+    timings: Mapping[str, float] | None = None,
     ranking: dict[str, float] | None = None,
-    search_ms: float | None = None,
-    overlap: float | None = None,
 ) -> Row:
     scores: dict[str, float] = {}
     if ranking is not None and question.answerable:
         scores |= _ranking_scores(list(ranking), question)
-    if overlap is not None:
-        scores["overlap"] = overlap
-    timings = {} if search_ms is None else {"search": search_ms}
-    best, best_f1 = "", 0.0
+    best, best_f1, right = "", 0.0, True
     if answer is not None:
         best = _best(answer)
         if question.answerable and mode != "without_gold":
             best_f1 = f1(best, question.answers)
             scores |= _answer_scores(question, answer, best)
+            right = answer.answered and is_right(question, answer)
         else:
-            scores["refused"] = float(not answer.answered)
+            right = not answer.answered
+            scores["refused"] = float(right)
             if mode != "without_gold":
                 scores |= {"EM_all": scores["refused"], "F1_all": scores["refused"]}
-        timings |= answer.timings_ms
+    elif ranking is not None:
+        right = False  # unless a gold document is among those that would be read
     return Row(
         question=question,
         answered=answer.answered if answer else None,
@@ -240,14 +267,16 @@ def _row(
         ranking=tuple(ranking or ()),
         ranking_scores=array("d", (ranking or {}).values()),
         scores=scores,
-        timings_ms=timings,
+        timings_ms={**(timings or {}), **(answer.timings_ms if answer else {})},
+        right=right,
     )
 
 
 def _unasked(question: Question, mode: str, problem: str) -> Row:
     refusal = Answer(question.question, False, None, 0.0, "not_found")
-    row = _row(question, refusal if _judged(question) else None, mode, {} if mode == "open" else None)
-    return Row(question, row.answered, confidence=row.confidence, scores=row.scores, problem=problem)
+    row = _row(question, refusal if _judged(question) else None, mode, ranking={} if mode == "open" else None)
+    blame = None if row.right else Blame("not asked")
+    return replace(row, best="", timings_ms={}, problem=problem, blame=blame)
 
 
 def _ranking_scores(ranking: Sequence[str], question: Question) -> dict[str, float]:

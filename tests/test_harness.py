@@ -49,6 +49,9 @@ class Shelf:
     def document(self, doc_id: str) -> Document:
         return self._documents[doc_id]
 
+    def passage(self, row: int) -> Passage:
+        return self.passages[row]
+
 
 class WordPipeline:
     """Ranks passages by words in common; answers with a passage's last word, if half of the question's words match."""
@@ -103,9 +106,9 @@ def own_set(*questions: Question, corpus: tuple[Document, ...] | None = None) ->
 
 
 def options(**changes: Any) -> argparse.Namespace:
-    defaults = dict.fromkeys(("index", "corpus", "reader", "predictions", "run_file", "limit", "gates"))
-    flags = dict.fromkeys(("given_paragraph", "without_gold", "skip_if_absent", "json"), False)
-    return argparse.Namespace(**{**defaults, **flags, **changes})
+    defaults = dict.fromkeys(("index", "corpus", "reader", "predictions", "run_file", "limit", "gates", "against"))
+    flags = dict.fromkeys(("given_paragraph", "without_gold", "skip_if_absent", "json", "check"), False)
+    return argparse.Namespace(**{**defaults, **flags, "report": [], **changes})
 
 
 class TestOpen:
@@ -307,6 +310,30 @@ class TestCommand:
         self.run(options(**self.files(tmp_path), **outputs))
         assert all(path.stat().st_size for path in outputs.values())
 
+    def test_against_an_earlier_run(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        files = self.files(tmp_path, "[own.loss]\nEM = 0.01\n")
+        path = tmp_path / "run.json"
+        assert self.run(options(report=[path], **files)) == 0
+        out = capsys.readouterr().out
+        assert out.startswith("blame: 3 of 4 missed")
+        assert out.endswith("gates: [own.loss] is not checked without --against RUN.json\n")
+        assert self.run(options(against=path, **files)) == 0
+        assert "met: EM may have lost 0.0000, allowed 0.01\npassed\n" in capsys.readouterr().out
+        better = json.loads(path.read_text())
+        for row in better["rows"]:
+            row["scores"]["EM"] = 1.0
+        path.write_text(json.dumps(better))
+        assert self.run(options(against=path, **files)) == 1
+        with pytest.raises(InputError, match=r"another set \(mode 'open', here 'without_gold'\)"):
+            self.run(options(against=path, without_gold=True, **files))
+
+    def test_check(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert self.run(options(check=True, **self.files(tmp_path))) == 1
+        out = capsys.readouterr().out
+        assert "line 2, field 'answers[1]': 'crystal' stands in none of its documents" in out
+        assert self.run(options(check=True, json=True, **self.files(tmp_path))) == 1
+        assert json.loads(capsys.readouterr().out)["findings"][0]["id"] == "q2"
+
     @pytest.mark.parametrize("as_json", [False, True])
     def test_absent_corpus(self, tmp_path: Path, capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
         given = options(corpus=tmp_path / "absent", json=as_json, **self.files(tmp_path))
@@ -344,6 +371,9 @@ class TestCommand:
             ({"run_file": tmp_path / "run", "given_paragraph": True}, "leave out --given-paragraph"),
             ({"predictions": tmp_path / "no" / "p"}, "there is no folder"),
             ({"gates": tmp_path / "absent.toml"}, "cannot be read"),
+            ({"report": [tmp_path / "r.pdf"]}, "tells no kind of report"),
+            ({"report": [tmp_path / "no" / "r.md"]}, "there is no folder"),
+            ({"against": tmp_path / "absent.json"}, "cannot be read"),
         ):
             with pytest.raises(InputError, match=complaint):
                 run_eval(options(**{**files, **changes}), never)
