@@ -102,9 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     at_index(ask)
     ask.add_argument("-k", type=_count, default=3, help="how many alternatives (3)")
-    ask.add_argument(
-        "--reader", help="`none` for whole sentences, or an extractive QA model (default: the embedded one)"
-    )
+    ask.add_argument("--reader", help="`none` for whole sentences (default: the embedded one)")
 
     search = command("search", _search, "Rank passages for QUERY.")
     search.add_argument("query", metavar="QUERY")
@@ -118,6 +116,13 @@ def _parser() -> argparse.ArgumentParser:
 
     at_index(command("status", _status, "Say what the index holds."), corpus=True)
 
+    page = command("serve", _serve, "Serve a search page to this machine.")
+    at_index(page)
+    page.add_argument("--port", type=_port, default=8787, help="where to listen (8787; 0: any free port)")
+    page.add_argument("--host", default="127.0.0.1", help="127.0.0.1, localhost or ::1 (127.0.0.1)")
+    page.add_argument("--open", action="store_true", help="open the page in the browser")
+    page.add_argument("--log-queries", action="store_true", help="write every question to stderr")
+
     evaluate = command("eval", _eval, "Score answers to a question set.")
     evaluate.add_argument(
         "set", type=Path, metavar="SET", help="a .jsonl question set, a SQuAD JSON file or a BEIR folder"
@@ -130,6 +135,12 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--run", type=Path, metavar="FILE", dest="run_file", help="write the ranking in TREC's format"
     )
+    evaluate.add_argument(
+        "--report", type=Path, metavar="FILE", action="append", default=[],
+        help="write a report; its name ends with .json, .xml (JUnit), .md or .html; may be given several times",
+    )  # fmt: skip
+    evaluate.add_argument("--against", type=Path, metavar="RUN.json", help="compare with an earlier --report RUN.json")
+    evaluate.add_argument("--check", action="store_true", help="ask nothing; say what is wrong with the set itself")
     evaluate.add_argument("--limit", type=_count, metavar="N", help="only the first N questions")
     evaluate.add_argument("--gates", type=Path, metavar="FILE", help="floors to hold (default: those of the package)")
     evaluate.add_argument("--skip-if-absent", action="store_true", help="pass, visibly, when the corpus is not there")
@@ -139,6 +150,12 @@ def _parser() -> argparse.ArgumentParser:
 def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10_000:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 10000")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 5 or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to 65535")
     return int(text)
 
 
@@ -249,6 +266,19 @@ def _status(options: argparse.Namespace) -> int:
         from rag.render import plain
 
         print("\n".join(f"{name:<12}{plain(str(value))}" for name, value in facts.items()))
+    return ANSWERED
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from web.serve import open_browser, serve
+
+    def ready(address: str) -> None:
+        print(json.dumps({"url": address}) if options.json else f"Citespan answers at {address} (Ctrl+C stops it)")
+        sys.stdout.flush()
+        if options.open:
+            open_browser(address)
+
+    serve(lambda: _ready(options), options.host, options.port, ready, log_queries=options.log_queries)
     return ANSWERED
 
 

@@ -15,7 +15,7 @@ from index.errors import ModelError
 from index.minilm import Embeddings, Layers, Precision, encode_texts, weights
 from rag.spans import Floats, Window
 
-SHA256 = "62e68963f245663ddb1fa545f3685d20b172696fa32de51312f85a7d1d48cbaf"
+SHA256 = "1db165d25bb27c61b9a696d061131e7132811fa32d4a4b4aeda8027383940116"
 FILE = "models/reader.safetensors"
 TOKENS = 384
 """Tokens of the longest window, question included."""

@@ -1,4 +1,4 @@
-"""Every citation of every answer to the project's own sets is what stands in the file, told without the project's code."""
+"""Every citation of every answer to the project's own sets is what stands in the file."""
 
 import hashlib
 import json

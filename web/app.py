@@ -1,0 +1,169 @@
+"""The application: pages for people, the API, health; every error in the form that its reader expects."""
+
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from index.errors import InputError, RagError
+from rag import __version__
+from rag.pipeline import MAX_QUESTION, checked
+from rag.render import plain
+from web import view
+from web.api import api_routes, asked_path, json_response
+from web.engine import RETRY_AFTER, Asked, Busy, Engine, Opened, TooSlow
+from web.safety import Safety
+
+Heard = Callable[[str], None]
+ALTERNATIVES = 3
+
+
+def create_app(engine: Engine, hosts: Iterable[str], heard: Heard | None = None) -> Safety:
+    """The whole application, guarded: ``.app`` of what is returned is the FastAPI inside.
+
+    ``hosts`` are the values of Host that are served (``web.safety.loopback_hosts``); ``heard`` is called with every
+    question, which is kept nowhere otherwise.
+    """
+    app = FastAPI(
+        title="Citespan", version=__version__, description="Exact words that answer a question, cited.",
+        openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None,
+    )  # fmt: skip
+    heard = heard or (lambda question: None)
+    pages = _Pages()
+    _routes(app, engine, pages, heard)
+    app.include_router(api_routes(engine, heard))
+    app.mount("/static", StaticFiles(directory=Path(str(resources.files("web"))) / "static"))
+    _errors(app, pages)
+    return Safety(app, hosts)
+
+
+class _Pages:
+    """Templates to HTML: escaped always, control and bidi characters as visible marks always."""
+
+    def __init__(self) -> None:
+        self._environment = Environment(
+            loader=PackageLoader("web"),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=StrictUndefined,
+            auto_reload=False,
+            finalize=_visible,
+        )
+
+    def __call__(
+        self, name: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
+    ) -> Response:
+        kind = "application/opensearchdescription+xml" if name.endswith(".xml") else "text/html"
+        html = self._environment.get_template(name).render(limit=MAX_QUESTION, **values)
+        return Response(html.encode("utf-8", "replace"), status, dict(headers or {}), f"{kind}; charset=utf-8")
+
+
+def _visible(value: object) -> object:
+    """What a template prints; only the templates' own macros return Markup."""
+    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _routes(app: FastAPI, engine: Engine, pages: _Pages, heard: Heard) -> None:
+    @app.get("/", include_in_schema=False)
+    def home(q: str = "") -> Response:
+        opened = engine.current()
+        if not q.strip():
+            return pages("home.html", **_about(opened, engine))
+        try:
+            question = checked(q)
+            heard(question)
+            asked: Asked = engine.run(lambda: opened.ask(question, ALTERNATIVES))
+        except InputError as error:
+            return pages(
+                "error.html", 400, title="This question cannot be asked", detail=str(error), question=q[:MAX_QUESTION]
+            )
+        return pages("results.html", **view.results_view(asked, opened.pipeline.index))
+
+    @app.get("/doc/{document:anything}", include_in_schema=False)
+    def document(
+        document: str,
+        request: Request,
+        start: Annotated[int | None, Query(ge=0)] = None,
+        end: Annotated[int | None, Query(ge=1)] = None,
+        at: Annotated[int | None, Query(ge=0)] = None,
+    ) -> Response:
+        index = engine.current().pipeline.index
+        try:
+            found = index.document(asked_path(request, "/doc/"))
+        except KeyError:
+            raise HTTPException(404, "the index holds no such article") from None
+        span = None
+        if start is not None or end is not None:
+            if start is None or end is None or not start < end <= len(found.text):
+                raise HTTPException(404, f"the article has no such place: it has {len(found.text):,} characters")
+            span = (start, end)
+        return pages("document.html", **view.document_view(found, span, at))
+
+    @app.get("/opensearch.xml", include_in_schema=False)
+    def opensearch(request: Request) -> Response:
+        return pages("opensearch.xml", base=f"http://{request.headers['host']}")
+
+    # Neither a thread nor a place is needed, so that it answers while all of them are taken.
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> Response:
+        return json_response({"status": "ok", "generation": engine.held().pipeline.index.generation.name})
+
+
+def _about(opened: Opened, engine: Engine) -> dict[str, Any]:
+    manifest = opened.pipeline.index.generation.manifest
+    return {
+        "documents": manifest["documents"],
+        "passages": manifest["passages"],
+        "dates": opened.dates,
+        "created": manifest["created"],
+        "age": view.age(manifest["created"]),
+        "examples": opened.examples,
+        "trouble": engine.trouble,
+    }
+
+
+def _errors(app: FastAPI, pages: _Pages) -> None:
+    def failed(request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+        phrase = HTTPStatus(status).phrase
+        if request.scope["path"].startswith("/api/"):
+            problem = {"type": "about:blank", "title": phrase, "status": status, "detail": detail}
+            response = json_response(problem, status, "application/problem+json")
+            response.headers.update(headers or {})
+            return response
+        return pages("error.html", status, headers, title=phrase, detail=detail, question="")
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        return failed(request, error.status_code, error.detail, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        wrong = [f"{'.'.join(map(str, e['loc'][1:])) or e['loc'][0]}: {e['msg']}" for e in error.errors()]
+        return failed(request, 422, "; ".join(wrong))
+
+    @app.exception_handler(Busy)
+    async def busy(request: Request, error: Busy) -> Response:
+        detail = f"too many questions at once: ask again in {RETRY_AFTER} seconds"
+        return failed(request, 503, detail, {"retry-after": str(RETRY_AFTER)})
+
+    @app.exception_handler(TooSlow)
+    async def slow(request: Request, error: TooSlow) -> Response:
+        detail = "the question took too long and was given up: ask a shorter one, or ask again later"
+        return failed(request, 503, detail, {"retry-after": str(RETRY_AFTER)})
+
+    @app.exception_handler(RagError)
+    async def rag(request: Request, error: RagError) -> Response:
+        return failed(request, 400 if isinstance(error, InputError) else 500, str(error))
+
+    @app.exception_handler(Exception)
+    async def bug(request: Request, error: Exception) -> Response:
+        return failed(request, 500, "this is a bug in Citespan: the terminal where `rag serve` runs shows where")

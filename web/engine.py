@@ -1,0 +1,143 @@
+"""The open pipeline behind the server: swapped when a new generation is published, asked by few at once."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as Late
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from index import store
+from index.errors import RagError
+from index.passage import Hit
+from rag.answer import Answer
+from rag.pipeline import READ, Pipeline
+from rag.reader import ScoredSpan
+from web.examples import example_questions
+
+AT_ONCE = 4
+SECONDS = 10.0
+RETRY_AFTER = 2
+"""Seconds after which one who was turned away may try again."""
+T = TypeVar("T")
+
+
+class Busy(Exception):
+    """All places are taken."""
+
+
+class TooSlow(Exception):
+    """A question took longer than it may."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A pipeline and what is worked out once for its generation."""
+
+    pipeline: Pipeline
+
+    @cached_property
+    def examples(self) -> list[str]:
+        """Questions to begin with."""
+        return example_questions(self.pipeline.index)
+
+    @cached_property
+    def dates(self) -> tuple[str, str] | None:
+        """The earliest and the latest date that an article bears."""
+        known = sorted(record.date for record in self.pipeline.index.generation.records if record.date)
+        return (known[0], known[-1]) if known else None
+
+    def ask(self, question: str, k: int) -> "Asked":
+        """Answer, and keep what led there."""
+        started = time.perf_counter()
+        hits = self.pipeline.search(question, READ)
+        retrieve_ms = 1000 * (time.perf_counter() - started)
+        reader = _Recorded(self.pipeline.reader.name, self.pipeline.reader.identity, self.pipeline)
+        pipeline = Pipeline(self.pipeline.index, reader, self.pipeline.calibration)
+        answer = pipeline.answer_from(question, hits, k, retrieve_ms)
+        return Asked(answer, hits, reader.spans, pipeline)
+
+
+class _Recorded:
+    """A pipeline's reader, whose spans are kept: an answer names its own only."""
+
+    def __init__(self, name: str, identity: str, pipeline: Pipeline) -> None:
+        self.name, self.identity, self._reader = name, identity, pipeline.reader
+        self.spans: list[ScoredSpan] = []
+
+    def read(self, question: str, hits: Sequence[Hit]) -> list[ScoredSpan]:
+        self.spans = self._reader.read(question, hits)
+        return self.spans
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An answer, the passages that were read for it, best first, and the reader's spans in them."""
+
+    answer: Answer
+    hits: list[Hit]
+    spans: list[ScoredSpan]
+    pipeline: Pipeline
+
+
+class Engine:
+    """What the routes ask. Safe to use from several threads."""
+
+    def __init__(self, root: Path, open_pipeline: Callable[[], Pipeline], seconds: float = SECONDS) -> None:
+        """Open the index at ``root`` by ``open_pipeline``, which is called again for every new generation.
+
+        ``seconds`` is how long a question may take. Raises RagError.
+        """
+        self.root = root
+        self.seconds = seconds
+        self.trouble: str | None = None
+        """Why the newest generation is not the one that is asked, if so."""
+        self._open = open_pipeline
+        self._opening = threading.Lock()
+        self._refused: str | None = None
+        self._opened = Opened(open_pipeline())
+        self._places = threading.BoundedSemaphore(AT_ONCE)
+        self._workers = ThreadPoolExecutor(AT_ONCE, "question")
+
+    def held(self) -> Opened:
+        """What is open, without looking for anything newer."""
+        return self._opened
+
+    def current(self) -> Opened:
+        """The current generation, opened; the one before while another request is opening it, or when it is damaged.
+
+        A request calls this once and keeps what it got.
+        """
+        try:
+            name = store.current_name(self.root)
+        except RagError as error:
+            self.trouble = str(error)
+            return self._opened
+        if name in (None, self._opened.pipeline.index.generation.name, self._refused):
+            return self._opened
+        if self._opening.acquire(blocking=False):
+            try:
+                self._opened = Opened(self._open())
+                self.trouble = self._refused = None
+            except RagError as error:
+                self.trouble, self._refused = str(error), name
+            finally:
+                self._opening.release()
+        return self._opened
+
+    def run(self, work: Callable[[], T]) -> T:
+        """The result of ``work``; Busy when all places are taken, TooSlow when it takes too long.
+
+        Work that is too slow keeps its place until it ends: a thread cannot be stopped, only its results be given up.
+        """
+        if not self._places.acquire(blocking=False):
+            raise Busy
+        future: Future[T] = self._workers.submit(work)
+        future.add_done_callback(lambda _: self._places.release())
+        try:
+            return future.result(self.seconds)
+        except Late:
+            raise TooSlow from None

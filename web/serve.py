@@ -1,0 +1,82 @@
+"""``rag serve``: sockets on the loopback, the server, a graceful stop."""
+
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+
+from index.errors import InputError
+from rag.pipeline import Pipeline
+from rag.render import plain
+from web.app import create_app
+from web.engine import Engine
+from web.safety import loopback_hosts
+
+_ADDRESSES = {"127.0.0.1": ("127.0.0.1",), "::1": ("::1",), "localhost": ("127.0.0.1", "::1")}
+BACKLOG = 128
+
+
+def serve(
+    root: Callable[[], Path], host: str, port: int, ready: Callable[[str], None], *, log_queries: bool = False
+) -> None:
+    """Serve the index that ``root`` names until SIGINT or SIGTERM; ``ready`` is called with the page's address.
+
+    ``port`` 0 takes a free one. Raises InputError (another host, a port in use), then those of ``root`` and RagError.
+    """
+    import uvicorn
+
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(opened) for opened in _listening(host, port)]
+        port = sockets[0].getsockname()[1]
+        place = root()
+        engine = Engine(place, lambda: Pipeline.open(place))
+        app = create_app(engine, loopback_hosts(port), _logged if log_queries else None)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app, http="h11", ws="none", lifespan="off", log_level="warning", access_log=False, proxy_headers=False,
+                server_header=False, timeout_graceful_shutdown=15, h11_max_incomplete_event_size=64 * 1024,
+            )
+        )  # fmt: skip
+        # The server passes a signal that stopped it on to whoever was asked before: that is not to kill the process.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
+        ready(f"http://{'[::1]' if host == '::1' else host}:{port}/")
+        server.run(sockets)
+
+
+def open_browser(address: str) -> None:
+    """Show the page in the user's browser, without waiting for it."""
+    import webbrowser
+
+    threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+
+
+def _listening(host: str, port: int) -> list[socket.socket]:
+    """Sockets that listen already, so that a second server is refused and an early browser waits."""
+    if host not in _ADDRESSES:
+        raise InputError(
+            f"--host {host[:80]} is refused: there is no protection by password yet, so the page is served to this "
+            "machine only, on 127.0.0.1, ::1 or localhost"
+        )
+    sockets: list[socket.socket] = []
+    for address in _ADDRESSES[host]:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        try:
+            opened = socket.create_server((address, port), family=family, backlog=BACKLOG)
+        except OSError as error:
+            if sockets:
+                continue  # localhost: a machine without IPv6, or its port taken there
+            raise InputError(
+                f"port {port} on {address} cannot be used ({error.strerror}): give another --port, or stop what uses it"
+            ) from None
+        sockets.append(opened)
+        port = opened.getsockname()[1]
+    return sockets
+
+
+def _logged(question: str) -> None:
+    print(f"{datetime.now():%Y-%m-%d %H:%M:%S} {plain(question)}", file=sys.stderr, flush=True)

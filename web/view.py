@@ -1,0 +1,270 @@
+"""Answers, hits and documents as what the templates show: plain values and runs of text, never HTML."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from index.passage import Document, Hit, Span
+from index.search import Index
+from index.sentences import NEWLINE
+from index.split import headings
+from index.tokens import tokenize, tokenize_spans
+from rag.answer import Candidate, Citation
+from web.engine import Asked
+
+LONG = 4000
+"""Characters from which a document is long enough for a table of contents."""
+WINDOW = 200_000
+"""Characters of a document on one page."""
+_WORDS = ((0.9, "very likely right"), (0.7, "likely right"), (0.5, "more likely right than not"), (0.0, "uncertain"))
+_KINDS = ("", "cited", "word", "masked")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stretch of text that is shown in one way; ``kind`` is "", "cited", "word" (matched) or "masked"."""
+
+    text: str
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A line (of a hard-wrapped file: a paragraph) as runs; ``anchor`` is set on headings."""
+
+    runs: tuple[Run, ...]
+    anchor: str = ""
+
+    @property
+    def text(self) -> str:
+        """Its words, without what is masked."""
+        return "".join(run.text for run in self.runs if run.kind != "masked").strip()
+
+
+Marks = Sequence[tuple[int, int, str]]
+
+
+def runs(text: str, start: int, end: int, marks: Marks) -> tuple[Run, ...]:
+    """``text[start:end]`` as runs; of several marks over one place the first given counts. Their texts add up to it."""
+    paint = bytearray(end - start)  # a colour a character: linear, however many marks there are
+    for a, b, kind in reversed(marks):
+        a, b = max(a, start) - start, min(b, end) - start
+        if a < b:
+            paint[a:b] = bytes([_KINDS.index(kind)]) * (b - a)
+    found: list[Run] = []
+    at = start
+    for colour, stretch in groupby(paint):
+        length = sum(1 for _ in stretch)
+        found.append(Run(text[at : at + length], _KINDS[colour]))
+        at += length
+    return tuple(found)
+
+
+def lines(text: str, start: int, end: int, marks: Marks) -> list[Block]:
+    """The lines of ``text[start:end]`` that hold anything, each as runs."""
+    return [Block(runs(text, a, b, _near(marks, a, b))) for a, b in _lines(text, start, end)]
+
+
+def _lines(text: str, start: int, end: int) -> Iterable[Span]:
+    at = start
+    for newline in NEWLINE.finditer(text, start, end):
+        if text[at : newline.start()].strip():
+            yield at, newline.start()
+        at = newline.end()
+    if text[at:end].strip():
+        yield at, end
+
+
+def _near(marks: Marks, start: int, end: int) -> Marks:
+    return [mark for mark in marks if mark[0] < end and mark[1] > start]
+
+
+# A document
+
+
+def document_view(document: Document, span: Span | None, at: int | None) -> dict[str, Any]:
+    """A document's page: blocks, contents, and where the shown part of a very long text stands in it."""
+    text = document.text
+    low, high = _window(len(text), span, at)
+    cited = [(*span, "cited")] if span else []
+    marks = [*cited, *((a, b, "masked") for a, b in document.masked if a < high and b > low)]
+    found = [h for h in headings(document) if low <= h[0] and h[1] <= high]
+    blocks: list[Block] = []
+    waiting, mark = 0, 0  # headings and marks before these are behind the line: all three ascend
+    ordered = sorted(marks[len(cited) :])
+    for a, b in _paragraphs(document, low, high):
+        while mark < len(ordered) and ordered[mark][1] <= a:
+            mark += 1
+        after = mark
+        while after < len(ordered) and ordered[after][0] < b:
+            after += 1
+        here = cited + ordered[mark:after]
+        while waiting < len(found) and found[waiting][1] <= a:
+            waiting += 1
+        heads = waiting < len(found) and found[waiting][0] < b
+        blocks.append(Block(runs(text, a, b, here), f"h{found[waiting][0]}" if heads else ""))
+    contents = [(b.anchor, b.text) for b in blocks if b.anchor] if len(text) >= LONG else []
+    return {
+        "id": document.doc_id,
+        "span": span,
+        "title": document.title or document.doc_id,
+        "about": [value for value in (document.source, document.date) if value],
+        "blocks": blocks,
+        "contents": contents if len(contents) >= 3 else [],
+        "low": low,
+        "high": high,
+        "length": len(text),
+        "earlier": doc_url(document.doc_id) + f"?at={max(0, low - WINDOW)}" if low else None,
+        "later": doc_url(document.doc_id) + f"?at={high}" if high < len(text) else None,
+        "json": f"/api/v1/documents/{quote(document.doc_id, safe='', errors='surrogateescape')}",
+    }
+
+
+def _window(length: int, span: Span | None, at: int | None) -> Span:
+    low = at if at is not None else max(0, span[0] - WINDOW // 2) if span else 0
+    low = max(0, min(low, length - 1))
+    return (low, min(length, low + WINDOW)) if length > WINDOW else (0, length)
+
+
+def _paragraphs(document: Document, low: int, high: int) -> Iterable[Span]:
+    """Lines or, of a hard-wrapped file, runs of lines up to a blank one."""
+    before: Span | None = None
+    for start, end in _lines(document.text, low, high):
+        if before and document.hard_wrapped and len(NEWLINE.findall(document.text, before[1], start)) < 2:
+            before = (before[0], end)
+            continue
+        if before:
+            yield before
+        before = (start, end)
+    if before:
+        yield before
+
+
+def doc_url(doc_id: str, start: int | None = None, end: int | None = None) -> str:
+    """The page of a document; the whole id is one segment of the path, so that no "/.." in it climbs."""
+    place = f"?start={start}&end={end}#cited" if start is not None else ""
+    return f"/doc/{quote(doc_id, safe='', errors='surrogateescape')}{place}"
+
+
+# Results
+
+
+def results_view(asked: Asked, index: Index, shown: int = 10) -> dict[str, Any]:
+    """A results page: the answer or the refusal, its proof, the runners-up, the passages."""
+    answer = asked.answer
+    return {
+        "question": answer.question,
+        "answered": answer.answered,
+        "answer": answer.answer,
+        "reason": answer.reason,
+        "sure": _sure(answer.confidence),
+        "articles": len(index.doc_ids),
+        "support": answer.support,
+        "citations": [_citation(c, index) for c in answer.citations],
+        "items": [
+            {"answer": part.answer, "citations": [_citation(c, index) for c in part.citations]} for part in answer.parts
+        ],
+        "others": [_candidate(c, index) for c in answer.alternatives],
+        "hits": _hits(asked, index, shown),
+        "total_ms": answer.timings_ms.get("total", 0.0),
+        "json": "/api/v1/ask?" + urlencode({"q": answer.question}, errors="replace"),
+    }
+
+
+def _sure(confidence: float) -> dict[str, Any]:
+    words = next(words for least, words in _WORDS if confidence >= least)
+    return {"number": confidence, "percent": math.floor(100 * confidence), "words": words}
+
+
+def _candidate(candidate: Candidate, index: Index) -> dict[str, Any]:
+    return {
+        "answer": candidate.answer,
+        "sure": _sure(candidate.confidence),
+        "support": candidate.support,
+        "citation": _citation(candidate.citations[0], index),
+    }
+
+
+def _citation(citation: Citation, index: Index) -> dict[str, Any]:
+    document = index.document(citation.document)
+    first, last = citation.sentence_start, citation.sentence_end
+    masked = [(a, b, "masked") for a, b in document.masked if a < last and b > first]
+    about = [value for value in (citation.source, citation.date) if value]
+    words = ", ".join([citation.title or citation.document, *about])
+    return {
+        "runs": runs(document.text, first, last, [(citation.start, citation.end, "cited"), *masked]),
+        "title": citation.title or citation.document,
+        "about": about,
+        "document": citation.document,
+        "line": citation.line,
+        "url": doc_url(citation.document, citation.start, citation.end),
+        "copied": f"“{citation.sentence}” — {words} ({citation.document}, line {citation.line})",
+    }
+
+
+def _hits(asked: Asked, index: Index, shown: int) -> list[dict[str, Any]]:
+    question = asked.answer.question
+    tokens = tokenize(question)
+    written = {token: question[start:end] for token, start, end in reversed(tokenize_spans(question))}
+    read: dict[int, float] = {}
+    for span in asked.spans:
+        read.setdefault(span.hit.passage.passage_id, span.score)
+    most = {
+        "bm25": max((hit.parts["bm25"] for hit in asked.hits), default=0.0),
+        "score": max((hit.score for hit in asked.hits), default=0.0),
+    }
+    best, worst = max(read.values(), default=0.0), min(read.values(), default=0.0)
+    found = []
+    for hit in asked.hits[:shown]:
+        passage = hit.passage
+        row = passage.passage_id
+        parts = index.sparse.term_parts(tokens, row)
+        document = index.document(passage.doc_id)
+        why = [
+            _bar("Words (BM25)", hit.parts["bm25"], hit.parts["bm25"] / most["bm25"] if most["bm25"] > 0 else 0.0),
+            _bar("Meaning (cosine)", hit.parts["cosine"], hit.parts["cosine"]),
+            _bar("Both, fused", hit.score, hit.score / most["score"] if most["score"] > 0 else 0.0),
+        ]
+        if row in read:
+            # The bar of logits is the odds against the best passage: their difference is what means something.
+            why.append(_bar("Reader", read[row], math.exp(read[row] - best) if best > worst else 1.0))
+        found.append(
+            {
+                "blocks": lines(document.text, passage.start, passage.end, _matched(hit, set(tokens))),
+                "title": document.title or document.doc_id,
+                "about": [value for value in (document.source, document.date) if value],
+                "document": document.doc_id,
+                "url": doc_url(document.doc_id, passage.start, passage.end),
+                "terms": [(written[token], f"{value:.2f}") for token, value in parts.items()],
+                "why": why,
+            }
+        )
+    return found
+
+
+def _matched(hit: Hit, tokens: set[str]) -> Marks:
+    passage = hit.passage
+    masked = [(a, b, "masked") for a, b in passage.masked]
+    words = [(a, b) for token, a, b in tokenize_spans(passage.text) if token in tokens]
+    return [*masked, *((passage.start + a, passage.start + b, "word") for a, b in words)]
+
+
+def _bar(name: str, value: float, length: float) -> dict[str, Any]:
+    return {"name": name, "value": f"{value:.2f}", "length": f"{min(1.0, max(0.0, length)):.2f}"}
+
+
+# What is indexed
+
+
+def age(created: str, now: datetime | None = None) -> str:
+    """How long ago an ISO 8601 time was, in the largest whole unit."""
+    seconds = int(((now or datetime.now(UTC)) - datetime.fromisoformat(created)).total_seconds())
+    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= size:
+            count = seconds // size
+            return f"{count} {name}{'s' * (count > 1)} ago"
+    return "just now"
