@@ -28,6 +28,7 @@ from rag.calibrate import FILE, features
 from rag.evidence import grouped
 from rag.pipeline import READ
 from rag.progress import progress
+from rag.reader import Reader
 from rag.readers import load_reader
 
 # Shares of the question's softmax and of its matched words fit SQuAD better, but where all articles are on one subject
@@ -57,9 +58,8 @@ def halves(question_set: QuestionSet) -> tuple[list[Question], list[Question]]:
     return [q for q in questions if title(q) in fitted], [q for q in questions if title(q) not in fitted]
 
 
-def asked(questions: Sequence[Question], index: Index, reader_name: str | None, holders: Holders) -> Iterator[Asked]:
+def asked(questions: Sequence[Question], index: Index, reader: Reader, holders: Holders) -> Iterator[Asked]:
     """Ask each question, every third one without its gold passages."""
-    reader = load_reader(reader_name)
     with progress() as report:
         for number, question in enumerate(questions):
             held = number % 3 > 0
@@ -67,7 +67,7 @@ def asked(questions: Sequence[Question], index: Index, reader_name: str | None, 
             groups = grouped(reader.read(question.question, hits), index)
             if groups:
                 text = groups[0].spans[0].text
-                right = holds(text, question.answers) if reader_name == "none" else f1(text, question.answers) >= 0.5
+                right = holds(text, question.answers) if reader.name == "none" else f1(text, question.answers) >= 0.5
                 yield Asked(features(groups, 0), held, held and right)
             if report:
                 report("asking", number + 1, len(questions))
@@ -136,12 +136,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     question_set = load_set(options.set)
     index = Index.open(own_index(question_set))
     holders = Holders(index.passages)
+    reader = load_reader(options.reader)
     chosen = []
     for half in halves(question_set):
         random.Random(options.seed).shuffle(half)  # noqa: S311
-        chosen.append(list(asked(half[: options.questions], index, options.reader, holders)))
-    reader = load_reader(options.reader)
-    entry = fit(chosen[0], USED_SENTENCES if options.reader == "none" else USED)
+        chosen.append(list(asked(half[: options.questions], index, reader, holders)))
+    entry = fit(chosen[0], USED_SENTENCES if reader.name == "none" else USED)
     for name, rows in zip(("fitted on", "reported on"), chosen, strict=True):
         print(name, " ".join(f"{key}={value:.4g}" for key, value in figures(rows, entry).items()))
     place = Path(__file__).parent.parent / "rag" / FILE

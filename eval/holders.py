@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable, Iterable
 
 from eval.questions import Question
-from eval.spans import holds, normalise, plain
+from eval.spans import holds, plain
 from index.passage import Passage
 from index.tokens import STOP_WORDS
+from rag.normal import normalise
 
 _WORD = re.compile(r"[^\W_]+")
 _POSSESSIVE = re.compile("['\u2019]s\\b")

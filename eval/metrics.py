@@ -22,11 +22,11 @@ from eval.spans import (
     holds,
     list_exact,
     list_f1,
-    normalise,
     plain,
     sentence_hit,
     squad_report,
 )
+from rag.normal import normalise
 
 __all__ = [
     "answer_scores",

@@ -6,7 +6,6 @@ scripts print them.
 """
 
 import re
-import string
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -14,16 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from eval.questions import Question
+from rag.normal import ARTICLES, normalise
 
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
 _DASHES = re.compile("[\u2013\u2014]")
 _NO_WORD = re.compile(r"[^\w\s]")
-
-
-def normalise(text: str) -> str:
-    """SQuAD's normalisation: lower case, ASCII punctuation deleted, articles blanked, white space collapsed."""
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
 def exact_match(prediction: str, answers: Collection[str]) -> float:
@@ -108,7 +101,7 @@ def plain(text: str) -> str:
     goes.
     """
     text = _NO_WORD.sub("", _DASHES.sub(" ", text.lower().replace("us$", "$")))
-    return " ".join(_ARTICLES.sub(" ", text).split())
+    return " ".join(ARTICLES.sub(" ", text).split())
 
 
 def holds(text: str, answers: Iterable[str]) -> bool:

@@ -106,9 +106,10 @@ class Index:
         vector = self.encoder.encode_query(query)
         found = candidates(self.sparse, self.dense, tokens, vector, max(DEPTH, k), exclude)
         rows, scores = scaled_combination(found, WEIGHT, k)
+        at = np.searchsorted(found.rows, rows)
         signals: dict[str, np.ndarray] = {
-            "cosine": self.dense.cosines(vector, rows),
-            "bm25": self.sparse.scores_at(tokens, rows),
+            "cosine": found.cosines[at],
+            "bm25": found.bm25[at],
             **self.sparse.signals(tokens, rows),
         }
         return [

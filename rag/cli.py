@@ -285,10 +285,7 @@ def _serve(options: argparse.Namespace) -> int:
 def _eval(options: argparse.Namespace) -> int:
     from eval.command import run_eval
 
-    def ready() -> Path:
-        return _ready(options)
-
-    return run_eval(options, ready)
+    return run_eval(options, lambda: _ready(options))
 
 
 # What the commands share

