@@ -1,4 +1,6 @@
-"""Fit the confidence: ``python -m eval.calibration SQUAD.json [--reader none]`` writes ``rag/models/calibration.json``.
+"""Fit the confidence of a reader: ``python -m eval.calibration SQUAD.json [--reader NAME]``.
+
+The readers that ship have theirs in ``rag/models/calibration.json``, others in the user's data folder.
 
 The 24 of SQuAD 1.1 dev's 48 articles whose sha1(title) sorts lowest are fitted on, the other 24 are reported on; no
 reader was trained on either. Every question is asked of all paragraphs, as a user would; a third of them with every
@@ -19,17 +21,18 @@ from typing import Any
 import numpy as np
 
 from eval.command import own_index
-from eval.confidence import auroc, brier_skill, ece
+from eval.confidence import auroc, brier_skill, coverage_at_precision, ece
 from eval.holders import Holders
 from eval.questions import Question, QuestionSet, load_set
-from eval.spans import f1, holds
+from eval.spans import exact_match, f1, holds
 from index.search import Index
-from rag.calibrate import FILE, features
+from rag.calibrate import FILE, features, own_file
 from rag.evidence import grouped
 from rag.pipeline import READ
 from rag.progress import progress
 from rag.reader import Reader
 from rag.readers import load_reader
+from rag.shape import shaped
 
 # Shares of the question's softmax and of its matched words fit SQuAD better, but where all articles are on one subject
 # and questions share few words with them, they sank right answers; these two carry over.
@@ -39,11 +42,18 @@ USED_SENTENCES = ("sentence_cosine", "sentence_words", "lead", "top_cosine", "bm
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question's features, whether its gold was there, and whether its best candidate is right."""
+    """One question's features, whether its gold was there, and whether its best candidate is right.
+
+    ``exact`` and ``f1`` score that candidate's words (0 where there is none), ``rank`` is the place, from 1, of the
+    first hit in a gold document, 0 where no hit is.
+    """
 
     features: dict[str, float]
     held: bool
     right: bool
+    exact: float
+    f1: float
+    rank: int
 
 
 def halves(question_set: QuestionSet) -> tuple[list[Question], list[Question]]:
@@ -64,11 +74,14 @@ def asked(questions: Sequence[Question], index: Index, reader: Reader, holders: 
         for number, question in enumerate(questions):
             held = number % 3 > 0
             hits = index.search(question.question, READ, frozenset() if held else holders.holding(question))
-            groups = grouped(reader.read(question.question, hits), index)
+            groups = grouped(shaped(question.question, reader.read(question.question, hits)), index)
             if groups:
                 text = groups[0].spans[0].text
-                right = holds(text, question.answers) if reader.name == "none" else f1(text, question.answers) >= 0.5
-                yield Asked(features(groups, 0), held, held and right)
+                exact, overlap = exact_match(text, question.answers), f1(text, question.answers)
+                right = holds(text, question.answers) if reader.name == "none" else overlap >= 0.5
+                documents = [hit.passage.doc_id in question.documents for hit in hits]
+                rank = documents.index(True) + 1 if True in documents else 0
+                yield Asked(features(groups, 0), held, held and right, exact, overlap, rank)
             if report:
                 report("asking", number + 1, len(questions))
 
@@ -113,13 +126,19 @@ def figures(rows: Sequence[Asked], entry: dict[str, Any]) -> dict[str, float]:
     sure = confidences(rows, entry["weights"], entry["bias"])
     right = np.array([row.right for row in rows], float)
     held = np.array([row.held for row in rows])
+    ranks = np.array([row.rank for row in rows])[held]
     return {
         "n": len(rows),
+        "R@5": float(((ranks > 0) & (ranks <= 5)).mean()),
+        "EM": 100 * float(np.mean([row.exact for row in rows if row.held])),
+        "F1": 100 * float(np.mean([row.f1 for row in rows if row.held])),
         "right": float(right[held].mean()),
         "AUROC_held": auroc(sure[held], sure[~held]) or 0.0,
         "AUROC_right": auroc(sure[right == 1], sure[right == 0]) or 0.0,
         "Brier_skill": brier_skill(sure, right) or 0.0,
         "ECE": ece(sure, right) or 0.0,
+        "coverage@80": coverage_at_precision(sure, right, 0.8) or 0.0,
+        "coverage@90": coverage_at_precision(sure, right, 0.9) or 0.0,
         "answered": float((sure[held] >= entry["threshold"]).mean()),
         "refused": float((sure[~held] < entry["threshold"]).mean()),
     }
@@ -144,7 +163,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     entry = fit(chosen[0], USED_SENTENCES if reader.name == "none" else USED)
     for name, rows in zip(("fitted on", "reported on"), chosen, strict=True):
         print(name, " ".join(f"{key}={value:.4g}" for key, value in figures(rows, entry).items()))
-    place = Path(__file__).parent.parent / "rag" / FILE
+    ships = options.reader in (None, "none")
+    place = Path(__file__).parent.parent / "rag" / FILE if ships else own_file()
+    place.parent.mkdir(parents=True, exist_ok=True)
     table = json.loads(place.read_text("utf-8")) if place.exists() else {}
     table[reader.identity] = {**entry, "fitted": {"questions": len(chosen[0]), "seed": options.seed}}
     place.write_text(json.dumps(table, indent=1, sort_keys=True) + "\n", "utf-8")

@@ -129,6 +129,6 @@ class Answer:
             raise ValueError("a refusal has a reason, no answer and no citations")
 
 
-def refusal(question: str, reason: str, timings_ms: dict[str, float]) -> Answer:
+def refusal(question: str, reason: str) -> Answer:
     """The answer to a question for which there is no candidate at all."""
-    return Answer(question, answered=False, answer=None, confidence=0.0, reason=reason, timings_ms=timings_ms)
+    return Answer(question, answered=False, answer=None, confidence=0.0, reason=reason)

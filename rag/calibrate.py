@@ -3,7 +3,8 @@
 Fused scores order passages within one query and never feed this: what does are absolute signals, which compare between
 questions (cosine, share of the query's idf mass matched, the reader's margin, agreement between passages). Their
 logistic combination (Platt, "Probabilistic outputs for support vector machines", 1999) was fitted on questions that the
-weights never saw, by ``eval.calibration``; the coefficients stand in ``rag/models/calibration.json``.
+weights never saw, by ``eval.calibration``; the coefficients stand in ``rag/models/calibration.json`` and, for readers
+that do not ship, in the user's data folder.
 """
 
 import json
@@ -11,6 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 
 from index.errors import ModelError
 from index.passage import Hit
@@ -57,18 +59,36 @@ class Calibration:
     def of(cls, reader: Reader) -> "Calibration":
         """The calibration fitted for this reader; ModelError when there is none."""
         table = json.loads(resources.files("rag").joinpath(FILE).read_text("utf-8"))
-        entry = table.get(reader.identity)
-        if entry is None:
-            raise ModelError(
-                f"no calibration was fitted for the reader {reader.name}: fit one with `python -m eval.calibration`"
-            )
-        return cls(entry["weights"], entry["bias"], entry["threshold"])
+        own = own_file()
+        try:
+            if reader.identity not in table and own.is_file():
+                table = json.loads(own.read_text("utf-8"))
+            entry = table.get(reader.identity)
+            if entry is not None:
+                return cls(
+                    {str(name): float(weight) for name, weight in entry["weights"].items()},
+                    float(entry["bias"]),
+                    float(entry["threshold"]),
+                )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise ModelError(f"{own}: no calibration can be read from it; remove it and fit anew") from None
+        raise ModelError(
+            f"no confidence was fitted for the reader {reader.name!r}, and none is shown without: fit it once with "
+            f"`python -m eval.calibration SQUAD.json --reader {reader.name}`, or leave --reader out"
+        )
 
     def confidence(self, groups: Sequence[Group], which: int) -> float:
         """The probability in [0, 1] that the wording of ``groups[which]`` answers the question."""
         known = features(groups, which)
         z = self.bias + sum(weight * known[name] for name, weight in self.weights.items())
         return round(1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, z)))), 4)
+
+
+def own_file() -> Path:
+    """Where the calibrations of readers that do not ship are kept."""
+    from platformdirs import user_data_path
+
+    return user_data_path("citespan") / "calibration.json"
 
 
 def reason(hits: Sequence[Hit]) -> str:

@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     at_index(ask)
     ask.add_argument("-k", type=_count, default=3, help="how many alternatives (3)")
-    ask.add_argument("--reader", help="`none` for whole sentences (default: the embedded one)")
+    ask.add_argument("--reader", help="`none` for whole sentences, or a Hugging Face model (default: the embedded one)")
 
     search = command("search", _search, "Rank passages for QUERY.")
     search.add_argument("query", metavar="QUERY")

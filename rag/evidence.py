@@ -7,7 +7,7 @@ import numpy as np
 
 from index.duplicates import sources
 from index.search import Index
-from rag.answer import Candidate, Citation, Support, cite
+from rag.answer import Candidate, Citation, Part, Support, cite
 from rag.normal import wording
 from rag.reader import ScoredSpan
 
@@ -47,10 +47,20 @@ def _group(spans: Sequence[ScoredSpan], index: Index) -> Group:
 
 def candidate(group: Group, index: Index, confidence: float) -> Candidate:
     """The group as an answer: its best span's citation first, then the best of each other document that says it."""
+    citations = _citations(group, index)
+    return Candidate(citations[0].quote, confidence, citations, Support(len(citations), group.distinct))
+
+
+def part(group: Group, index: Index) -> Part:
+    """The group as one item of a list."""
+    citations = _citations(group, index)
+    return Part(citations[0].quote, citations)
+
+
+def _citations(group: Group, index: Index) -> tuple[Citation, ...]:
     citations: dict[str, Citation] = {}
     for span in group.spans:
         doc_id = span.hit.passage.doc_id
         if doc_id not in citations:
             citations[doc_id] = cite(index.document(doc_id), (span.start, span.end), span.sentence)
-    first, *others = citations.values()
-    return Candidate(first.quote, confidence, (first, *others), Support(len(citations), group.distinct))
+    return tuple(citations.values())

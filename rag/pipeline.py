@@ -2,21 +2,32 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from index.errors import InputError
 from index.passage import Hit
 from index.search import Index
-from rag.answer import Answer, refusal
+from rag.answer import Answer, Part, refusal
 from rag.calibrate import Calibration, reason
-from rag.evidence import candidate, grouped
-from rag.reader import Reader
+from rag.evidence import candidate, grouped, part
+from rag.reader import Reader, ScoredSpan
 from rag.readers import load_reader
+from rag.shape import items, shaped, wanted
 
 READ = 12
 """Passages that the reader reads: of SQuAD 1.1 dev's questions 99 % have their paragraph among so many."""
 MAX_QUESTION = 2000
 _NONE: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """An answer, the passages that were read for it, best first, and the reader's spans in them, best first."""
+
+    answer: Answer
+    hits: tuple[Hit, ...]
+    spans: tuple[ScoredSpan, ...]
 
 
 class Pipeline:
@@ -39,31 +50,45 @@ class Pipeline:
 
     def ask(self, question: str, k: int = 3, exclude: frozenset[int] = _NONE) -> Answer:
         """Answer ``question`` with up to ``k`` alternatives; InputError for one that is empty or too long."""
+        return self.trace(question, k, exclude).answer
+
+    def trace(self, question: str, k: int = 3, exclude: frozenset[int] = _NONE) -> Trace:
+        """As ``ask``, with what led to the answer."""
         started = time.perf_counter()
         hits = self.search(question, READ, exclude)
-        return self.answer_from(question, hits, k, retrieve_ms=1000 * (time.perf_counter() - started))
+        return self.trace_from(question, hits, k, retrieve_ms=1000 * (time.perf_counter() - started))
 
-    def answer_from(self, question: str, hits: Sequence[Hit], k: int = 3, retrieve_ms: float = 0.0) -> Answer:
+    def answer_from(self, question: str, hits: Sequence[Hit], k: int = 3) -> Answer:
         """Answer ``question`` from these hits alone."""
-        timings = {"retrieve": round(retrieve_ms, 2), "read": 0.0, "total": round(retrieve_ms, 2)}
-        if not hits:
-            return refusal(question, "not_found" if len(self.index) else "empty_index", timings)
+        return self.trace_from(question, hits, k).answer
+
+    def trace_from(self, question: str, hits: Sequence[Hit], k: int = 3, retrieve_ms: float = 0.0) -> Trace:
+        """As ``answer_from``, with what led to the answer."""
         started = time.perf_counter()
-        groups = grouped(self.reader.read(question, hits), self.index)
+        spans = shaped(question, self.reader.read(question, hits)) if hits else []
+        answer = self._answer(question, hits, spans, k)
+        read_ms = 1000 * (time.perf_counter() - started)
+        timings = {"retrieve": retrieve_ms, "read": read_ms, "total": retrieve_ms + read_ms}
+        timings = {stage: round(spent, 2) for stage, spent in timings.items()}
+        return Trace(replace(answer, timings_ms=timings), tuple(hits), tuple(spans))
+
+    def _answer(self, question: str, hits: Sequence[Hit], spans: Sequence[ScoredSpan], k: int) -> Answer:
+        if not hits:
+            return refusal(question, "not_found" if len(self.index) else "empty_index")
+        groups = grouped(spans, self.index)
         confidences: list[float] = []
         for which in range(min(len(groups), k + 1)):
             # No candidate is surer than the one that the reader put before it.
             confidences.append(min([self.calibration.confidence(groups, which), *confidences[-1:]]))
         found = [candidate(group, self.index, sure) for group, sure in zip(groups, confidences, strict=False)]
-        timings["read"] = round(1000 * (time.perf_counter() - started), 2)
-        timings["total"] = round(timings["retrieve"] + timings["read"], 2)
         if not found:
-            return refusal(question, "not_found", timings)
+            return refusal(question, "not_found")
         best, *others = found
+        parts: tuple[Part, ...] = ()
+        if wanted(question) == "list" and len(several := items(groups)) > 1:
+            parts = tuple(part(group, self.index) for group in several)
         if best.confidence < self.calibration.threshold:
-            return Answer(
-                question, False, None, best.confidence, reason(hits), alternatives=tuple(found[:k]), timings_ms=timings
-            )
+            return Answer(question, False, None, best.confidence, reason(hits), alternatives=tuple(found[:k]))
         return Answer(
             question,
             answered=True,
@@ -71,9 +96,9 @@ class Pipeline:
             confidence=best.confidence,
             reason=None,
             citations=best.citations,
+            parts=parts,
             support=best.support,
             alternatives=tuple(others[:k]),
-            timings_ms=timings,
         )
 
 

@@ -172,6 +172,8 @@ def citation_text(citation: Citation, index: "Index", style: Style) -> str:
 def answer_text(answer: Answer, index: "Index", style: Style) -> str:
     """What a person reads: the answer with its proof, or that there is none and the closest passages."""
     lines = []
+    listed = {part.answer for part in answer.parts}
+    others = [candidate for candidate in answer.alternatives if candidate.answer not in listed]
     if answer.answered:
         documents, distinct = answer.support.documents, answer.support.distinct
         stands = f"stands in {documents} article{'s' * (documents > 1)}"
@@ -180,7 +182,11 @@ def answer_text(answer: Answer, index: "Index", style: Style) -> str:
         lines += [f"{style.bold(plain(answer.answer or ''))}   (confidence {answer.confidence:.2f}, {stands})", ""]
         for citation in answer.citations:
             lines += [citation_text(citation, index, style), ""]
-        if answer.alternatives:
+        if answer.parts:
+            lines.append("Also on this list:")
+            for part in answer.parts[1:]:
+                lines += [citation_text(part.citations[0], index, style), ""]
+        if others:
             lines.append("Other answers:")
     else:
         said = {
@@ -189,9 +195,9 @@ def answer_text(answer: Answer, index: "Index", style: Style) -> str:
             "weak": "what comes nearest is not sure enough",
         }[answer.reason or "weak"]
         lines += [style.bold(f"No answer found: {said}.") + f"   (confidence {answer.confidence:.2f})", ""]
-        if answer.alternatives:
+        if others:
             lines.append("Closest:")
-    for candidate in answer.alternatives:
+    for candidate in others:
         lines += [f"  {candidate.confidence:.2f}", citation_text(candidate.citations[0], index, style)]
     return "\n".join(lines).rstrip()
 

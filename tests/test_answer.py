@@ -99,8 +99,8 @@ def test_an_answer_is_its_first_quote() -> None:
 
 
 def test_a_refusal_has_a_reason() -> None:
-    refused = refusal("q", "empty_index", {"total": 1.0})
+    refused = refusal("q", "empty_index")
     assert (refused.answered, refused.answer, refused.confidence, refused.citations) == (False, None, 0.0, ())
     for reason in ("unknown", ""):
         with pytest.raises(ValueError, match="a refusal has a reason"):
-            refusal("q", reason, {})
+            refusal("q", reason)

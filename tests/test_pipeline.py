@@ -68,6 +68,19 @@ def test_an_answer(index: Index) -> None:
         assert document.text.split("\n")[citation.line - 1].count(citation.quote)
 
 
+def test_a_list_that_stands_in_several_places_has_parts(index: Index) -> None:
+    found = {"1862": 3.0, "four years": 2.5, "Sundays": -1.0}
+    answer = Pipeline(index, Finds(found), SURE).ask("Which two facts of the water mill are known?")
+    assert [part.answer for part in answer.parts] == ["1862", "four years"]
+    assert answer.answer == "1862"
+    assert answer.parts[0].citations == answer.citations
+    for part in answer.parts:
+        for citation in part.citations:
+            assert index.document(citation.document).text[citation.start : citation.end] == citation.quote
+    assert not Pipeline(index, Finds({"1862": 3.0, "Sundays": -1.0}), SURE).ask("Which two facts are known?").parts
+    assert not Pipeline(index, Finds(found), SURE).ask("Which fact of the water mill is known?").parts
+
+
 def test_k_is_how_many_alternatives_and_changes_nothing_else(index: Index) -> None:
     pipeline = Pipeline(index, Finds(ALL), Calibration({"share": 1.0, "own": 0.1}, 1.0, 0.1))
     answers = [pipeline.ask("When was the water mill built?", k) for k in (1, 2, 3, 10)]
@@ -156,7 +169,7 @@ def test_odd_questions_are_questions(index: Index) -> None:
 
 
 def test_a_reader_without_calibration(index: Index) -> None:
-    with pytest.raises(ModelError, match="no calibration was fitted for the reader finds"):
+    with pytest.raises(ModelError, match="no confidence was fitted for the reader .finds."):
         Pipeline(index, Finds(ALL))
 
 

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from index.build import build_documents
 from index.passage import Document
 from index.search import Index
-from rag.answer import Answer, Candidate, Support, cite, refusal
+from rag.answer import Answer, Candidate, Part, Support, cite, refusal
 from rag.render import (
     Style,
     answer_json,
     answer_text,
+    citation_text,
     document_text,
     hits_json,
     hits_text,
@@ -97,12 +98,25 @@ def test_answers_as_text(index: Index) -> None:
         ("not_found", "nothing in 2 articles"),
         ("empty_index", "no passages"),
     ):
-        refused = answer_text(refusal("q", reason, {}), index, PLAIN)
+        refused = answer_text(refusal("q", reason), index, PLAIN)
         assert refused.startswith("No answer found: ")
         assert says in refused
         assert "Closest" not in refused
     refused = answer_text(Answer("q", False, None, 0.2, "weak", alternatives=answer.alternatives), index, PLAIN)
     assert "Closest:\n  0.25\n" in refused
+
+
+def test_a_list_shows_its_parts_once(index: Index) -> None:
+    answer = answered(index)
+    (other,) = answer.alternatives
+    parts = (Part(answer.citations[0].quote, answer.citations), Part(other.answer, other.citations))
+    shown = answer_text(dataclasses.replace(answer, parts=parts), index, PLAIN)
+    assert f"Also on this list:\n{citation_text(other.citations[0], index, PLAIN)}" in shown
+    assert "Other answers" not in shown
+    assert [part["answer"] for part in answer_json(dataclasses.replace(answer, parts=parts))["parts"]] == [
+        answer.answer,
+        other.answer,
+    ]
 
 
 def test_answers_as_json(index: Index) -> None:

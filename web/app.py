@@ -19,7 +19,7 @@ from rag.pipeline import MAX_QUESTION, checked
 from rag.render import plain
 from web import view
 from web.api import api_routes, asked_path, json_response
-from web.engine import RETRY_AFTER, Asked, Busy, Engine, Opened, TooSlow
+from web.engine import RETRY_AFTER, Busy, Engine, Opened, TooSlow
 from web.safety import Safety
 
 Heard = Callable[[str], None]
@@ -81,7 +81,7 @@ def _routes(app: FastAPI, engine: Engine, pages: _Pages, heard: Heard) -> None:
         try:
             question = checked(q)
             heard(question)
-            asked: Asked = engine.run(lambda: opened.ask(question, ALTERNATIVES))
+            asked = engine.run(lambda: opened.pipeline.trace(question, ALTERNATIVES))
         except InputError as error:
             return pages(
                 "error.html", 400, title="This question cannot be asked", detail=str(error), question=q[:MAX_QUESTION]

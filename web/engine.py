@@ -1,8 +1,7 @@
 """The open pipeline behind the server: swapped when a new generation is published, asked by few at once."""
 
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass
@@ -12,10 +11,7 @@ from typing import TypeVar
 
 from index import store
 from index.errors import RagError
-from index.passage import Hit
-from rag.answer import Answer
-from rag.pipeline import READ, Pipeline
-from rag.reader import ScoredSpan
+from rag.pipeline import Pipeline
 from web.examples import example_questions
 
 AT_ONCE = 4
@@ -49,38 +45,6 @@ class Opened:
         """The earliest and the latest date that an article bears."""
         known = sorted(record.date for record in self.pipeline.index.generation.records if record.date)
         return (known[0], known[-1]) if known else None
-
-    def ask(self, question: str, k: int) -> "Asked":
-        """Answer, and keep what led there."""
-        started = time.perf_counter()
-        hits = self.pipeline.search(question, READ)
-        retrieve_ms = 1000 * (time.perf_counter() - started)
-        reader = _Recorded(self.pipeline.reader.name, self.pipeline.reader.identity, self.pipeline)
-        pipeline = Pipeline(self.pipeline.index, reader, self.pipeline.calibration)
-        answer = pipeline.answer_from(question, hits, k, retrieve_ms)
-        return Asked(answer, hits, reader.spans, pipeline)
-
-
-class _Recorded:
-    """A pipeline's reader, whose spans are kept: an answer names its own only."""
-
-    def __init__(self, name: str, identity: str, pipeline: Pipeline) -> None:
-        self.name, self.identity, self._reader = name, identity, pipeline.reader
-        self.spans: list[ScoredSpan] = []
-
-    def read(self, question: str, hits: Sequence[Hit]) -> list[ScoredSpan]:
-        self.spans = self._reader.read(question, hits)
-        return self.spans
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """An answer, the passages that were read for it, best first, and the reader's spans in them."""
-
-    answer: Answer
-    hits: list[Hit]
-    spans: list[ScoredSpan]
-    pipeline: Pipeline
 
 
 class Engine:

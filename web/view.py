@@ -14,7 +14,7 @@ from index.sentences import NEWLINE
 from index.split import headings
 from index.tokens import tokenize, tokenize_spans
 from rag.answer import Candidate, Citation
-from web.engine import Asked
+from rag.pipeline import Trace
 
 LONG = 4000
 """Characters from which a document is long enough for a table of contents."""
@@ -153,9 +153,10 @@ def doc_url(doc_id: str, start: int | None = None, end: int | None = None) -> st
 # Results
 
 
-def results_view(asked: Asked, index: Index, shown: int = 10) -> dict[str, Any]:
+def results_view(asked: Trace, index: Index, shown: int = 10) -> dict[str, Any]:
     """A results page: the answer or the refusal, its proof, the runners-up, the passages."""
     answer = asked.answer
+    listed = {part.answer for part in answer.parts}
     return {
         "question": answer.question,
         "answered": answer.answered,
@@ -166,9 +167,11 @@ def results_view(asked: Asked, index: Index, shown: int = 10) -> dict[str, Any]:
         "support": answer.support,
         "citations": [_citation(c, index) for c in answer.citations],
         "items": [
-            {"answer": part.answer, "citations": [_citation(c, index) for c in part.citations]} for part in answer.parts
+            {"answer": part.answer, "citations": [_citation(c, index) for c in part.citations]}
+            for part in answer.parts
+            if part.answer != answer.answer
         ],
-        "others": [_candidate(c, index) for c in answer.alternatives],
+        "others": [_candidate(c, index) for c in answer.alternatives if c.answer not in listed],
         "hits": _hits(asked, index, shown),
         "total_ms": answer.timings_ms.get("total", 0.0),
         "json": "/api/v1/ask?" + urlencode({"q": answer.question}, errors="replace"),
@@ -177,7 +180,8 @@ def results_view(asked: Asked, index: Index, shown: int = 10) -> dict[str, Any]:
 
 def _sure(confidence: float) -> dict[str, Any]:
     words = next(words for least, words in _WORDS if confidence >= least)
-    return {"number": confidence, "percent": math.floor(100 * confidence), "words": words}
+    percent = f"{math.floor(100 * confidence)}%" if confidence >= 0.01 else "under 1%"
+    return {"number": confidence, "percent": percent, "words": words}
 
 
 def _candidate(candidate: Candidate, index: Index) -> dict[str, Any]:
@@ -206,7 +210,7 @@ def _citation(citation: Citation, index: Index) -> dict[str, Any]:
     }
 
 
-def _hits(asked: Asked, index: Index, shown: int) -> list[dict[str, Any]]:
+def _hits(asked: Trace, index: Index, shown: int) -> list[dict[str, Any]]:
     question = asked.answer.question
     tokens = tokenize(question)
     written = {token: question[start:end] for token, start, end in reversed(tokenize_spans(question))}
@@ -224,6 +228,8 @@ def _hits(asked: Asked, index: Index, shown: int) -> list[dict[str, Any]]:
         row = passage.passage_id
         parts = index.sparse.term_parts(tokens, row)
         document = index.document(passage.doc_id)
+        title = document.title or document.doc_id
+        blocks = lines(document.text, passage.start, passage.end, _matched(hit, set(tokens)))
         why = [
             _bar("Words (BM25)", hit.parts["bm25"], hit.parts["bm25"] / most["bm25"] if most["bm25"] > 0 else 0.0),
             _bar("Meaning (cosine)", hit.parts["cosine"], hit.parts["cosine"]),
@@ -234,8 +240,9 @@ def _hits(asked: Asked, index: Index, shown: int) -> list[dict[str, Any]]:
             why.append(_bar("Reader", read[row], math.exp(read[row] - best) if best > worst else 1.0))
         found.append(
             {
-                "blocks": lines(document.text, passage.start, passage.end, _matched(hit, set(tokens))),
-                "title": document.title or document.doc_id,
+                # Above the passage stands its article's title: an article that begins with it is not shown it twice.
+                "blocks": blocks[1:] if len(blocks) > 1 and blocks[0].text == title else blocks,
+                "title": title,
                 "about": [value for value in (document.source, document.date) if value],
                 "document": document.doc_id,
                 "url": doc_url(document.doc_id, passage.start, passage.end),

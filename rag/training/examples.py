@@ -11,7 +11,7 @@ STAGE_1_QUESTIONS = 40_000
 """Questions that the weights of ``--init`` have learnt: the first so many after ``random.seed(0)`` and a shuffle."""
 HELD_OUT = 500
 UNANSWERABLE_SHARE = 0.12
-STORIES = 3_000
+STORIES = 400
 
 
 @dataclass(frozen=True, slots=True)

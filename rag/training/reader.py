@@ -33,7 +33,7 @@ from rag.training.score import evaluate, evaluate_groups
 
 MEASURED = {"squad11_dev": 2_000, "squadshifts_amazon": 1_000, "squad20_dev": 1_000}
 PEAK = {"a": 1.2e-4, "b": 5e-5}
-FLOOR = {"a": 0.1, "b": 0.0}
+FLOOR = {"a": 0.25, "b": 0.0}
 BATCH = {"a": 20, "b": 24}
 OPEN_QUESTIONS = 6_000
 GIVEN_SHARE = 0.75

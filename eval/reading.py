@@ -1,0 +1,168 @@
+"""What the embedded reader is worth, in one command: ``python -m eval.reading DIR [--questions N]``.
+
+DIR holds the sets: ``squad11_dev``, ``squad20_dev``, ``squadshifts_amazon`` and ``realtimeqa_2022``, each with a
+``squad.json``. Reported are the parts of them that no weight and no calibration was fitted on:
+
+- given the paragraph: EM and F1, in percent, of the best span, by the official rules; float32 beside int8;
+- SQuAD 2.0, of the 24 articles that calibration leaves out: whether the margin tells what has no answer;
+- in the pipeline, over all paragraphs of a set: the figures of ``eval.calibration``, every third question asked without
+  its gold passages;
+- time: eight passages of about 150 tokens, beside the same network in transformers, in one run.
+"""
+
+import argparse
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from eval.calibration import asked, figures, halves
+from eval.command import own_index
+from eval.confidence import auroc
+from eval.holders import Holders
+from eval.questions import Question, QuestionSet, load_set
+from eval.spans import exact_match, f1
+from index.minilm import model_folder
+from index.passage import Document, Hit, Passage
+from index.search import Index
+from index.sentences import sentences
+from rag.calibrate import Calibration
+from rag.minireader import MiniReader
+from rag.progress import progress
+from rag.reader import Reader
+from rag.readers import load_reader
+from rag.spans import SpanReader
+
+GIVEN = ("squad11_dev", "squadshifts_amazon", "squad20_dev")
+OPEN = ("squad11_dev", "realtimeqa_2022")
+PASSAGES, TOKENS = 8, 150
+REPEATS = 9
+
+
+def whole(document: Document) -> Hit:
+    """The document as one passage."""
+    length = len(document.text)
+    passage = Passage(0, document.doc_id, 0, length, document.text, tuple(sentences(document)), document.masked)
+    return Hit(passage, 1.0)
+
+
+def given(question_set: QuestionSet, questions: Sequence[Question], reader: Reader) -> dict[str, float]:
+    """EM and F1 of the answerable, in percent; where some are not, also what the margin is worth.
+
+    ``best_f1`` is the F1 over all questions, "" being right where there is no answer, at the best threshold for the
+    margin, as evaluate-v2.0.py finds it.
+    """
+    hits = {document.doc_id: whole(document) for document in question_set.corpus or ()}
+    scores: list[tuple[float, float, float]] = []
+    with progress() as report:
+        for number, question in enumerate(questions):
+            (doc_id,) = question.gold
+            spans = reader.read(question.question, [hits[doc_id]])
+            text, margin = (spans[0].text, spans[0].signals["margin"]) if spans else ("", -np.inf)
+            scores.append((exact_match(text, question.answers), f1(text, question.answers), margin))
+            if report:
+                report(question_set.name, number + 1, len(questions))
+    exact, overlap, margins = np.array(scores).T
+    can = np.array([question.answerable for question in questions])
+    found = {"n": float(len(questions)), "EM": 100 * exact[can].mean(), "F1": 100 * overlap[can].mean()}
+    if not can.all():
+        found["AUROC"] = auroc(margins[can], margins[~can]) or 0.0
+        # Refuse all, then answer one more at a time, the surest first.
+        gains = np.where(can, overlap, -1.0)[np.argsort(-margins, kind="stable")]
+        found["best_F1"] = 100 * (np.count_nonzero(~can) + max(0.0, gains.cumsum().max())) / len(questions)
+    return found
+
+
+def in_pipeline(question_set: QuestionSet, questions: Sequence[Question]) -> dict[str, float]:
+    """The figures of ``eval.calibration`` with the calibration that ships."""
+    index = Index.open(own_index(question_set))
+    reader = load_reader(None)
+    calibration = Calibration.of(reader)
+    rows = list(asked(questions, index, reader, Holders(index.passages)))
+    entry = {"weights": dict(calibration.weights), "bias": calibration.bias, "threshold": calibration.threshold}
+    return figures(rows, entry)
+
+
+def speed() -> dict[str, float]:
+    """Median milliseconds for PASSAGES passages of about TOKENS tokens, the three taken in turn."""
+    question = "When was the harbour bridge of the old town opened to trams?"
+    words = ["the", "town", "council", "voted", "in", "1931", "for", "a", "bridge", "that", "trams", "could", "cross"]
+    draw = random.Random(0)  # noqa: S311
+    texts = [" ".join(draw.choices(words, k=TOKENS - 3)) + "." for _ in range(PASSAGES)]
+    hits = [whole(Document(str(n), text)) for n, text in enumerate(texts)]
+    with tempfile.TemporaryDirectory() as folder:
+        export(Path(folder))
+        readers = {
+            "int8": SpanReader(MiniReader("int8"), "int8"),
+            "fp32": SpanReader(MiniReader("fp32"), "fp32"),
+            "transformers": load_reader(folder),
+        }
+    spent: dict[str, list[float]] = {name: [] for name in readers}
+    for turn in range(REPEATS + 1):
+        for name, reader in readers.items():
+            started = time.perf_counter()
+            reader.read(question, hits)
+            if turn:  # the first warms up
+                spent[name].append(1000 * (time.perf_counter() - started))
+    found = {f"{name}_ms": statistics.median(times) for name, times in spent.items()}
+    pairs = zip(spent["transformers"], spent["int8"], strict=True)
+    return {**found, "transformers/int8": statistics.median(theirs / ours for theirs, ours in pairs)}
+
+
+def export(folder: Path) -> None:
+    """Write the embedded reader as a model that transformers loads (``rag ask --reader FOLDER``)."""
+    import torch
+    from safetensors.torch import load_file
+    from transformers import AutoTokenizer, BertConfig, BertForQuestionAnswering
+
+    from rag.minireader import FILE
+
+    base = load_file(model_folder() / "model.safetensors")
+    tensors = {f"bert.{name}": tensor for name, tensor in base.items() if not name.startswith("pooler")}
+    tensors |= load_file(Path(__file__).parent.parent / "rag" / FILE)
+    model = BertForQuestionAnswering(BertConfig.from_pretrained(str(model_folder())))
+    model.load_state_dict({name: tensor.to(torch.float32) for name, tensor in tensors.items()}, strict=False)
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(str(model_folder())).save_pretrained(folder)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print one line of figures each."""
+    parser = argparse.ArgumentParser(prog="python -m eval.reading", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("sets", type=Path, help="the folder that holds the sets")
+    parser.add_argument("--questions", type=int, default=3000, help="at most so many of each set, drawn (3000)")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    for name, work in _figures(options):
+        print(name, " ".join(f"{key}={value:.4g}" for key, value in work().items()), flush=True)
+    return 0
+
+
+def _figures(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
+    def drawn(questions: Sequence[Question]) -> list[Question]:
+        order = list(questions)
+        random.Random(options.seed).shuffle(order)  # noqa: S311
+        return order[: options.questions]
+
+    for name in GIVEN:
+        question_set = load_set(options.sets / name / "squad.json")
+        # SQuAD 2.0's paragraphs are SQuAD 1.1's: what was fitted on half of the articles is reported on the others.
+        own = halves(question_set)[1] if name == "squad20_dev" else question_set.questions
+        questions = drawn(own)
+        for precision in ("fp32", "int8"):
+            reader = SpanReader(MiniReader("int8" if precision == "int8" else "fp32"), precision)
+            yield f"given {name} {precision}", lambda s=question_set, q=questions, r=reader: given(s, q, r)  # type: ignore[misc]
+    for name in OPEN:
+        question_set = load_set(options.sets / name / "squad.json")
+        questions = drawn(halves(question_set)[1] if name == "squad11_dev" else question_set.questions)
+        yield f"open {name}", lambda s=question_set, q=questions: in_pipeline(s, q)  # type: ignore[misc]
+    yield "time", speed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""Any Hugging Face model for extractive question answering as a reader's network (``--reader NAME``), in PyTorch.
+
+NAME is a folder or a name on the hub; a name that is not in the local cache is downloaded by transformers. Only
+safetensors weights are read, and no code that comes with a model is run.
+"""
+
+import hashlib
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from index.errors import ModelError
+from rag.minireader import BATCH, QUESTION_TOKENS, STRIDE, TOKENS
+from rag.spans import Floats, Window
+
+
+class HuggingFaceReader:
+    """A ``rag.spans.Network``; calls may come from several threads."""
+
+    def __init__(self, name: str) -> None:
+        """Load tokenizer and weights; ModelError when they cannot be had or are not for this task."""
+        from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+        from transformers.utils import logging
+
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+            self._model, told = AutoModelForQuestionAnswering.from_pretrained(
+                name, trust_remote_code=False, use_safetensors=True, output_loading_info=True
+            )
+        except Exception as error:  # transformers raises whatever the hub, the file system or a model's files do
+            first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise ModelError(
+                f"the reader {name!r} cannot be loaded ({first.rstrip('.')}): "
+                "give the folder or name of a Hugging Face model for extractive question answering, or `none`"
+            ) from error
+        if told["missing_keys"]:
+            raise ModelError(f"the model {name!r} was not trained to answer questions: give one that was, or `none`")
+        if not self._tokenizer.is_fast or self._tokenizer.cls_token_id is None:
+            raise ModelError(
+                f"the tokenizer of {name!r} gives no offsets or has no [CLS]: give another model, or `none`"
+            )
+        self._model.eval().float()
+        self._longest = min(TOKENS, self._tokenizer.model_max_length)
+        self._typed = "token_type_ids" in self._tokenizer.model_input_names
+        self._lock = threading.Lock()
+        self.identity = f"{name}@{_digest(self._model)[:16]}"
+
+    def windows(self, question: str, texts: Sequence[str]) -> list[Window]:
+        """Cover each text by windows of at most 384 tokens (or what the model takes), neighbours sharing 128."""
+        with self._lock:  # a tokenizer's settings for cutting are not its caller's own
+            asked = self._tokenizer(question, add_special_tokens=False, truncation=True, max_length=QUESTION_TOKENS)
+            cut = question[: asked.token_to_chars(len(asked["input_ids"]) - 1).end] if asked["input_ids"] else question
+            made = self._tokenizer(
+                [cut] * len(texts),
+                list(texts),
+                truncation="only_second",
+                max_length=self._longest,
+                stride=min(STRIDE, self._longest // 3),
+                return_overflowing_tokens=True,
+                return_offsets_mapping=True,
+            )
+        found = []
+        for row, text in enumerate(made["overflow_to_sample_mapping"]):
+            inside = [place for place, sequence in enumerate(made.sequence_ids(row)) if sequence == 1]
+            offsets = np.array([made["offset_mapping"][row][place] for place in inside], np.int64).reshape(-1, 2)
+            first = inside[0] if inside else len(made["input_ids"][row])
+            found.append(Window(text, np.array(made["input_ids"][row], np.int64), first, offsets))
+        return found
+
+    def logits(self, windows: Sequence[Window]) -> list[Floats]:
+        """Start and end logits, in batches of windows of like length."""
+        import torch
+
+        results: dict[int, Floats] = {}
+        order = sorted(range(len(windows)), key=lambda i: len(windows[i].ids))
+        for at in range(0, len(order), BATCH):
+            numbers = order[at : at + BATCH]
+            longest = max(len(windows[i].ids) for i in numbers)
+            ids = np.full((len(numbers), longest), self._tokenizer.pad_token_id or 0, np.int64)
+            mask, types = np.zeros_like(ids), np.zeros_like(ids)
+            for row, i in enumerate(numbers):
+                length = len(windows[i].ids)
+                ids[row, :length], mask[row, :length] = windows[i].ids, 1
+                types[row, windows[i].first : length] = 1
+            inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
+            if self._typed:
+                inputs["token_type_ids"] = types
+            with torch.inference_mode():
+                output = self._model(**{key: torch.from_numpy(value) for key, value in inputs.items()})
+            values = torch.stack([output.start_logits, output.end_logits], -1).float().numpy()
+            for row, i in enumerate(numbers):
+                window = windows[i]
+                none = int(np.flatnonzero(window.ids == self._tokenizer.cls_token_id)[0])
+                passage = values[row, window.first : window.first + len(window.offsets)]
+                results[i] = np.concatenate([values[row, none : none + 1], passage])
+        return [results[i] for i in range(len(windows))]
+
+
+def _digest(model: Any) -> str:
+    """sha256 over the names and bytes of a model's tensors, hexadecimal."""
+    digest = hashlib.sha256()
+    for key, tensor in sorted(model.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(tensor.contiguous().flatten().numpy().tobytes())
+    return digest.hexdigest()

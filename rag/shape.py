@@ -1,0 +1,147 @@
+"""What shape of answer a question wants: a few words, several items, or a whole clause; and spans of that shape.
+
+A reader finds words. Where the text lists several items together they become one quote, and a reason or a statement
+gets its clause: both are still one stretch of one sentence.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from index.passage import Passage, Span
+from rag.bounds import sensible
+from rag.evidence import Group
+from rag.normal import wording
+from rag.reader import ScoredSpan
+
+Shape = Literal["words", "list", "clause"]
+ITEM_LEAD = 2.0
+"""How far below the best item's mass (a logarithm) another item of a list may lie."""
+MAX_ITEMS = 10
+CLAUSE_WORDS = 4
+"""A span of so many words or more says enough for a reason or a statement as it is."""
+
+_PLURAL = r"(?!(?:does|has|was)\b|\w*(?:ss|us|is)\b)(?:\w{2,}s|people|men|women|children|media|data)"
+_COUNT = r"(?:two|three|four|five|six|seven|eight|nine|ten|\d+|other|various|different|main|major|some)"
+_SEVERAL = re.compile(
+    rf"\b(?:which\s+(?:{_COUNT}\s+){{0,2}}|what\s+(?:{_COUNT}\s+){{1,2}}){_PLURAL}\b"
+    rf"|\bwhat\s+{_PLURAL}\b(?=[^?]*\b(?:is|are|was|were|does|do|did|has|have|had|can|could|will|would)\b)"
+    r"|\b(?:which|what)\s+\w+\s+\w{2,}s\s+(?:are|were|have|had|do|did)\b"
+    rf"|\b(?:who|what)\s+(?:are|were)\s+(?:all\s+)?(?:the|some)?\s*(?:{_COUNT}\s+)*(?:\w+\s+)?{_PLURAL}\b"
+    rf"|^\s*(?:list|enumerate)\b|^\s*name\s+(?:all|the|some|{_COUNT})\b",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(
+    r"^\W*why\b|\b(?:for what|what (?:is|was|were|are) the) (?:reason|reasons|motive|rationale)\b|\bhow come\b"
+    r"|^\W*what\s+(?:do|does|did|has|have)\s+[^?]*\b(?:say|said|claim|claimed|argue|argued|warn|warned|announce|"
+    r"announced|explain|explained)\b(?:\s+(?:about|of|on|to)\b[^?]*)?\W*$",
+    re.IGNORECASE,
+)
+_JOINT = re.compile(
+    r"\s*(?:,|&|,?\s*\b(?:and|or|as well as|along with|plus)\b)\s*(?:(?:the|a|an|both|then|also)\s+)?", re.IGNORECASE
+)
+_BREAK = re.compile(r"[;:]\s|\s[—–-]\s|—|,\s+")
+_CAUSE = re.compile(
+    r"\b(?:because(?: of)?|due to|owing to|thanks to|on account of|so that|so as to|in order to|in that|given that|"
+    r"since|as a result of)\b|\bfor(?=\s+[a-z]+ing\b)"
+    r"|\bto(?=\s+(?!(?:as|the|an?|its|their|his|her)\b)[a-z]+\b)",
+    re.IGNORECASE,
+)
+
+
+def wanted(question: str) -> Shape:
+    """The shape that the question's wording asks for."""
+    if _CLAUSE.search(question):
+        return "clause"
+    return "list" if _SEVERAL.search(question) else "words"
+
+
+def shaped(question: str, spans: Sequence[ScoredSpan]) -> list[ScoredSpan]:
+    """The spans, in their order, in the shape that ``question`` wants; none overlaps a better one of its passage."""
+    shape = wanted(question)
+    if shape == "words":
+        return list(spans)
+    kept: list[ScoredSpan] = []
+    for found in spans:
+        span = _clause(found) if shape == "clause" else _enumeration(found, spans)
+        if not any(_overlap(span, other) for other in kept):
+            kept.append(span)
+    return kept
+
+
+def items(groups: Sequence[Group]) -> list[Group]:
+    """The groups that are items of one list, the best first: near it in mass, no wording inside another's.
+
+    Whole sentences are no items.
+    """
+    found: list[Group] = []
+    said: list[str] = []
+    for group in groups:
+        if group.mass < groups[0].mass - ITEM_LEAD or len(found) == MAX_ITEMS:
+            break
+        best = group.spans[0]
+        words = f" {wording(best.text)} "
+        whole = (best.start, best.end) == best.sentence
+        if not whole and not any(words in other or other in words for other in said):
+            found.append(group)
+            said.append(words)
+    return found
+
+
+def _overlap(span: ScoredSpan, other: ScoredSpan) -> bool:
+    same = span.hit.passage.passage_id == other.hit.passage.passage_id
+    return same and span.start < other.end and other.start < span.end
+
+
+def _enumeration(span: ScoredSpan, spans: Sequence[ScoredSpan]) -> ScoredSpan:
+    """The span with the neighbours of its sentence that nothing but commas, "and" or "or" separates from it."""
+    neighbours = [
+        other
+        for other in spans
+        if other.hit.passage.passage_id == span.hit.passage.passage_id
+        and other.sentence == span.sentence
+        and abs(other.score - span.score) <= 2 * ITEM_LEAD
+    ]
+    start, end, before = span.start, span.end, None
+    while before != (start, end):
+        before = start, end
+        for other in neighbours:
+            if other.end <= start and _JOINT.fullmatch(_between(span, other.end, start)):
+                start = other.start
+            elif other.start >= end and _JOINT.fullmatch(_between(span, end, other.start)):
+                end = other.end
+    return replace(span, start=start, end=end)
+
+
+def _clause(span: ScoredSpan) -> ScoredSpan:
+    """The span, or the clause around it where it is but a few words."""
+    if len(span.text.split()) >= CLAUSE_WORDS:
+        return span
+    passage = span.hit.passage
+    low, high = span.sentence
+    text = _between(span, low, high)
+    at, stop = span.start - low, span.end - low
+    first = max((match.end() for match in _BREAK.finditer(text) if match.end() <= at), default=0)
+    last = min((match.start() for match in _BREAK.finditer(text) if match.start() >= stop), default=len(text))
+    causes = [match.start() for match in _CAUSE.finditer(text) if first <= match.start() <= at]
+    first = max(causes, default=first)
+    start, end = _cut(passage, (low + first, low + last), span.sentence)
+    return replace(span, start=start, end=end) if start <= span.start and span.end <= end else span
+
+
+def _cut(passage: Passage, span: Span, sentence: Span) -> Span:
+    """Sensible bounds, in document offsets, with no masked text at the edges."""
+    low = passage.start
+    start, end = sensible(passage.text, (span[0] - low, span[1] - low), (sentence[0] - low, sentence[1] - low))
+    start, end = start + low, end + low
+    for first, last in passage.masked:
+        start = last if first <= start < last else start
+    for first, last in reversed(passage.masked):
+        end = first if first < end <= last else end
+    return start, max(start, end)
+
+
+def _between(span: ScoredSpan, start: int, end: int) -> str:
+    passage = span.hit.passage
+    return passage.text[start - passage.start : end - passage.start]

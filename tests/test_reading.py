@@ -1,0 +1,71 @@
+"""The reader's own figures: by hand, on questions whose answers are known."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from eval.questions import load_set
+from eval.reading import given, whole
+from index.passage import Document, Hit
+from rag.reader import ScoredSpan
+
+TEXT = "The mill was built in 1862. Jane Ash owned it."
+
+
+class Finds:
+    """A reader that finds given words with a given margin, by question."""
+
+    name, identity = "finds", "finds@1"
+
+    def __init__(self, found: Mapping[str, tuple[str, float]]) -> None:
+        self.found = found
+
+    def read(self, question: str, hits: Sequence[Hit]) -> list[ScoredSpan]:
+        if question not in self.found:
+            return []
+        words, margin = self.found[question]
+        (hit,) = hits
+        start = hit.passage.text.index(words)
+        sentence = next(s for s in hit.passage.sentences if s[0] <= start < s[1])
+        return [ScoredSpan(hit, start, start + len(words), sentence, margin, {"margin": margin})]
+
+
+def test_a_document_is_one_passage() -> None:
+    passage = whole(Document("a", TEXT)).passage
+    assert (passage.start, passage.end, passage.text) == (0, len(TEXT), TEXT)
+    assert [TEXT[a:b] for a, b in passage.sentences] == ["The mill was built in 1862.", "Jane Ash owned it."]
+
+
+def squad(folder: Path, questions: Mapping[str, list[str]]) -> Path:
+    asked = [
+        {
+            "id": text,
+            "question": text,
+            "is_impossible": not answers,
+            "answers": [{"text": answer, "answer_start": TEXT.index(answer)} for answer in answers],
+        }
+        for text, answers in questions.items()
+    ]
+    path = folder / "squad.json"
+    content = {"version": "2", "data": [{"title": "Mill", "paragraphs": [{"context": TEXT, "qas": asked}]}]}
+    path.write_text(json.dumps(content), "utf-8")
+    return path
+
+
+def test_given_the_paragraph(tmp_path: Path) -> None:
+    question_set = load_set(squad(tmp_path, {"When?": ["1862"], "Who?": ["Jane Ash"], "Why?": [], "Where?": []}))
+    reader = Finds({"When?": ("1862", 5.0), "Who?": ("Jane Ash owned", 1.0), "Why?": ("mill", 3.0)})
+    found = given(question_set, question_set.questions, reader)
+    assert found["EM"] == 50
+    assert found["F1"] == pytest.approx(90)  # 1 and 2 * 2 / (2 + 3)
+    assert found["AUROC"] == pytest.approx(3 / 4)
+    # Answering "When?" alone is right on 3 of 4; "Who?" comes after a wrong "Why?".
+    assert found["best_F1"] == pytest.approx(75)
+
+
+def test_without_questions_that_have_no_answer(tmp_path: Path) -> None:
+    question_set = load_set(squad(tmp_path, {"When?": ["1862"], "Who?": ["Jane Ash"]}))
+    found = given(question_set, question_set.questions, Finds({"When?": ("1862", 5.0)}))
+    assert found == {"n": 2, "EM": 50, "F1": 50}

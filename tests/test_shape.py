@@ -1,0 +1,128 @@
+"""What shape of answer a question wants, and how spans take it."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from index.passage import Hit, Passage
+from rag.evidence import Group
+from rag.reader import ScoredSpan
+from rag.shape import ITEM_LEAD, MAX_ITEMS, items, shaped, wanted
+
+
+@pytest.mark.parametrize(
+    ("question", "shape"),
+    [
+        ("Why did the harbour close?", "clause"),
+        ("For what reason was the bridge moved?", "clause"),
+        ("What was the reason given for the delay?", "clause"),
+        ("What did the mayor say about the harbour?", "clause"),
+        ("Which companies supply the chips?", "list"),
+        ("Which two towns share the bridge?", "list"),
+        ("What are the other towns?", "list"),
+        ("Who are the members of the board?", "list"),
+        ("In what years were the bridges built?", "list"),
+        ("Name three suppliers.", "list"),
+        ("List the suppliers of the harbour.", "list"),
+        ("What causes the flood?", "words"),
+        ("What does the mayor do?", "words"),
+        ("What is the status of the harbour?", "words"),
+        ("Which bus goes to the harbour?", "words"),
+        ("Which of them was first?", "words"),
+        ("How much is the deal worth?", "words"),
+        ("What did the flood leave the state of the town in?", "words"),
+    ],
+)
+def test_what_a_question_wants(question: str, shape: str) -> None:
+    assert wanted(question) == shape
+
+
+def hit(text: str, row: int = 0) -> Hit:
+    """A passage that begins at 50 of its document."""
+    found = tuple((50 + m.start(), 50 + m.end()) for m in re.finditer(r"[^.]+\.", text)) or ((50, 50 + len(text)),)
+    sentences = tuple((start + (text[start - 50] == " "), end) for start, end in found)
+    return Hit(Passage(row, "a", 50, 50 + len(text), text, sentences), 1.0)
+
+
+def span(where: Hit, words: str, score: float = 0.0) -> ScoredSpan:
+    start = where.passage.start + where.passage.text.index(words)
+    sentence = next(s for s in where.passage.sentences if s[0] <= start < s[1])
+    return ScoredSpan(where, start, start + len(words), sentence, score, {"margin": score})
+
+
+def test_items_that_stand_together_are_one_quote() -> None:
+    where = hit("The chips come from Acme, the Borg works and Crown. Delta was left out.")
+    spans = [span(where, words, -n) for n, words in enumerate(["Borg works", "Acme", "Crown", "Delta"])]
+    assert [s.text for s in shaped("Which firms supply chips?", spans)] == ["Acme, the Borg works and Crown", "Delta"]
+    assert [s.text for s in shaped("Which firm supplies chips?", spans)] == ["Borg works", "Acme", "Crown", "Delta"]
+
+
+def test_what_no_comma_joins_or_comes_far_behind_stays_apart() -> None:
+    where = hit("Acme, unlike Borg, sells to Crown, and Delta buys.")
+    spans = [span(where, "Acme"), span(where, "Borg"), span(where, "Crown"), span(where, "Delta", -2 * ITEM_LEAD - 1)]
+    assert [s.text for s in shaped("Which firms sell?", spans)] == ["Acme", "Borg", "Crown", "Delta"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "clause"),
+    [
+        ("The harbour closed because the crane broke, and the mayor left.", "crane broke", "because the crane broke"),
+        ("The road shut on Monday due to heavy snow.", "snow", "due to heavy snow"),
+        ("They moved it to save money; nobody asked.", "save money", "to save money"),
+        ("After the flood, the town was empty for weeks.", "empty", "the town was empty for weeks"),
+        ("It was sold to the bank.", "bank", "It was sold to the bank"),
+        ("The town feared that it would not last.", "that it would not last", "that it would not last"),
+    ],
+)
+def test_a_reason_gets_its_clause(text: str, words: str, clause: str) -> None:
+    (found,) = shaped("Why did it happen?", [span(hit(text), words)])
+    assert found.text == clause
+
+
+def test_of_spans_that_grow_into_one_the_best_is_kept() -> None:
+    where = hit("The harbour closed because the crane broke.")
+    first, second = span(where, "crane", 2.0), span(where, "broke", 1.0)
+    (found,) = shaped("Why did the harbour close?", [first, second])
+    assert (found.text, found.score, found.signals) == ("because the crane broke", 2.0, {"margin": 2.0})
+
+
+def group(text: str, words: str, mass: float) -> Group:
+    return Group((span(hit(text), words),), ("a",), 1, mass)
+
+
+def test_items_of_a_list() -> None:
+    found = items(
+        [
+            group("It is Acme now.", "Acme", 3.0),
+            group("The old Acme works.", "old Acme works", 2.9),  # holds what was said
+            group("Then Borg came.", "Borg", 2.0),
+            group("Everyone sells.", "Everyone sells.", 1.9),  # a whole sentence
+            group("Then Crown came.", "Crown", 3.0 - ITEM_LEAD),
+            group("Then Delta came.", "Delta", 2.9 - ITEM_LEAD),
+        ]
+    )
+    assert [g.spans[0].text for g in found] == ["Acme", "Borg", "Crown"]
+    assert len(items([group(f"Then a{n}b came.", f"a{n}b", 0.0) for n in range(20)])) == MAX_ITEMS
+
+
+WORDS = st.sampled_from(["Acme", "Borg", "and", ",", "because", "to", "run", ";", "(", ")", '"', "$3", "million", "."])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(WORDS, min_size=3, max_size=25), st.data())
+def test_whatever_the_text_spans_stay_in_their_sentence_and_apart(words: list[str], data: st.DataObject) -> None:
+    where = hit(" ".join(words))
+    places = [m.span() for m in re.finditer(r"\w+", where.passage.text)]
+    spans: list[ScoredSpan] = []
+    for start, end in data.draw(st.permutations(places)):
+        sentence = next((s for s in where.passage.sentences if s[0] <= start + 50 and end + 50 <= s[1]), None)
+        if sentence is not None:
+            spans.append(ScoredSpan(where, start + 50, end + 50, sentence, -float(len(spans)), {}))
+    for question in ("Which firms sell?", "Why did it happen?"):
+        found = shaped(question, spans)
+        assert [s.score for s in found] == sorted((s.score for s in found), reverse=True)
+        for number, one in enumerate(found):
+            assert one.sentence[0] <= one.start < one.end <= one.sentence[1]
+            assert not any(one.start < other.end and other.start < one.end for other in found[:number])
