@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from index.passage import Span
 
@@ -37,6 +38,17 @@ def sensible(text: str, span: Span, sentence: Span) -> Span:
         seen.append(cut)
         cut = _cut(text, *cut, low, high)
     return min(seen[seen.index(cut) :], key=lambda span: (span[1] - span[0], span))
+
+
+def uncovered(start: int, end: int, masked: Sequence[Span]) -> Span:
+    """The span without masked text at its edges: a word that was completed may have taken in markup (``_so_``)."""
+    for first, last in masked:
+        if first <= start < last:
+            start = last
+    for first, last in reversed(masked):
+        if first < end <= last:
+            end = first
+    return start, max(start, end)
 
 
 def _cut(text: str, start: int, end: int, low: int, high: int) -> Span:

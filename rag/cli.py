@@ -246,7 +246,7 @@ def _span(text: str, length: int) -> tuple[int, int]:
 def _status(options: argparse.Namespace) -> int:
     from index.build import is_stale
     from index.store import open_current
-    from rag.readers import load_reader
+    from rag.minireader import IDENTITY
 
     generation = open_current(_ready(options))
     manifest = generation.manifest
@@ -256,7 +256,7 @@ def _status(options: argparse.Namespace) -> int:
         "documents": manifest["documents"],
         "passages": manifest["passages"],
         "encoder": manifest["encoder"],
-        "reader": load_reader(None).identity,
+        "reader": IDENTITY,
         "bytes": sum(file["bytes"] for file in manifest["files"].values()),
         "stale": is_stale(generation),
     }

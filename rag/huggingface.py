@@ -13,7 +13,7 @@ import numpy as np
 
 from index.errors import ModelError
 from rag.minireader import BATCH, QUESTION_TOKENS, STRIDE, TOKENS
-from rag.spans import Floats, Window
+from rag.spans import Floats, Window, padded
 
 
 class HuggingFaceReader:
@@ -76,27 +76,18 @@ class HuggingFaceReader:
         import torch
 
         results: dict[int, Floats] = {}
-        order = sorted(range(len(windows)), key=lambda i: len(windows[i].ids))
-        for at in range(0, len(order), BATCH):
-            numbers = order[at : at + BATCH]
-            longest = max(len(windows[i].ids) for i in numbers)
-            ids = np.full((len(numbers), longest), self._tokenizer.pad_token_id or 0, np.int64)
-            mask, types = np.zeros_like(ids), np.zeros_like(ids)
-            for row, i in enumerate(numbers):
-                length = len(windows[i].ids)
-                ids[row, :length], mask[row, :length] = windows[i].ids, 1
-                types[row, windows[i].first : length] = 1
+        for numbers, ids, mask, types in padded(windows, BATCH, self._tokenizer.pad_token_id or 0):
             inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
             if self._typed:
                 inputs["token_type_ids"] = types
             with torch.inference_mode():
                 output = self._model(**{key: torch.from_numpy(value) for key, value in inputs.items()})
             values = torch.stack([output.start_logits, output.end_logits], -1).float().numpy()
-            for row, i in enumerate(numbers):
+            for row, i in zip(values, numbers, strict=True):
                 window = windows[i]
                 none = int(np.flatnonzero(window.ids == self._tokenizer.cls_token_id)[0])
-                passage = values[row, window.first : window.first + len(window.offsets)]
-                results[i] = np.concatenate([values[row, none : none + 1], passage])
+                passage = row[window.first : window.first + len(window.offsets)]
+                results[i] = np.concatenate([row[none : none + 1], passage])
         return [results[i] for i in range(len(windows))]
 
 

@@ -13,9 +13,10 @@ import numpy as np
 
 from index.errors import ModelError
 from index.minilm import Embeddings, Layers, Precision, encode_texts, weights
-from rag.spans import Floats, Window
+from rag.spans import Floats, Window, padded
 
 SHA256 = "1db165d25bb27c61b9a696d061131e7132811fa32d4a4b4aeda8027383940116"
+IDENTITY = f"minilm-reader@{SHA256[:16]}"
 FILE = "models/reader.safetensors"
 TOKENS = 384
 """Tokens of the longest window, question included."""
@@ -35,7 +36,7 @@ class MiniReader:
 
         raw = _verified()
         tensors = load(raw)
-        self.identity = f"minilm-reader@{SHA256[:16]}"
+        self.identity = IDENTITY
         self._head, self._bias = (tensors[name].astype(np.float32) for name in HEAD_ROWS)
         self._embed = Embeddings(weights())
         self._layers = Layers(tensors, precision)
@@ -57,19 +58,10 @@ class MiniReader:
     def logits(self, windows: Sequence[Window]) -> list[Floats]:
         """Start and end logits, in batches of windows of like length."""
         results: dict[int, Floats] = {}
-        order = sorted(range(len(windows)), key=lambda i: len(windows[i].ids))
-        for at in range(0, len(order), BATCH):
-            numbers = order[at : at + BATCH]
-            batch = [windows[i] for i in numbers]
-            lengths = np.array([len(window.ids) for window in batch])
-            places = np.arange(lengths.max())
-            mask = (places < lengths[:, None]).astype(np.int64)
-            types = mask * (places >= np.array([window.first for window in batch])[:, None])
-            ids = np.zeros(mask.shape, np.int64)
-            for row, window in zip(ids, batch, strict=True):
-                row[: len(window.ids)] = window.ids
+        for numbers, ids, mask, types in padded(windows, BATCH):
             values = self._layers.run(self._embed(ids, types), mask) @ self._head.T + self._bias
-            for i, window, row in zip(numbers, batch, values, strict=True):
+            for i, row in zip(numbers, values, strict=True):
+                window = windows[i]
                 results[i] = np.concatenate([row[:1], row[window.first : window.first + len(window.offsets)]])
         return [results[i] for i in range(len(windows))]
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Literal
 
 from index.passage import Passage, Span
-from rag.bounds import sensible
+from rag.bounds import sensible, uncovered
 from rag.evidence import Group
 from rag.normal import wording
 from rag.reader import ScoredSpan
@@ -134,12 +134,7 @@ def _cut(passage: Passage, span: Span, sentence: Span) -> Span:
     """Sensible bounds, in document offsets, with no masked text at the edges."""
     low = passage.start
     start, end = sensible(passage.text, (span[0] - low, span[1] - low), (sentence[0] - low, sentence[1] - low))
-    start, end = start + low, end + low
-    for first, last in passage.masked:
-        start = last if first <= start < last else start
-    for first, last in reversed(passage.masked):
-        end = first if first < end <= last else end
-    return start, max(start, end)
+    return uncovered(start + low, end + low, passage.masked)
 
 
 def _between(span: ScoredSpan, start: int, end: int) -> str:

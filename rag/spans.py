@@ -4,7 +4,7 @@ Candidates of all passages of a question share one softmax, as in "Simple and Ef
 Comprehension" (Clark & Gardner 2018), so their masses compare and the masses of one wording in several passages add up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.passage import Hit, Span
-from rag.bounds import sensible
+from rag.bounds import sensible, uncovered
 from rag.reader import ScoredSpan
 
 MAX_SPAN = 30
@@ -24,6 +24,7 @@ KEPT = 20
 
 Floats = npt.NDArray[np.float32]
 Offsets = npt.NDArray[np.int64]
+Ids = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,25 @@ class Network(Protocol):
     def logits(self, windows: Sequence[Window]) -> list[Floats]:
         """For each window float32 (1 + n, 2): start and end logits of no answer, then of each of its n tokens."""
         ...
+
+
+def padded(windows: Sequence[Window], size: int, pad: int = 0) -> Iterator[tuple[list[int], Ids, Ids, Ids]]:
+    """Batches of at most ``size`` windows of like length: their numbers, token ids, attention mask and segments.
+
+    The arrays are int64 (windows, tokens of the longest): ids are ``pad`` and mask and segment 0 behind a window's end;
+    the segment is 1 from its ``first`` token on.
+    """
+    order = sorted(range(len(windows)), key=lambda i: len(windows[i].ids))
+    for at in range(0, len(order), size):
+        numbers = order[at : at + size]
+        lengths = np.array([len(windows[i].ids) for i in numbers])
+        places = np.arange(lengths.max())
+        mask = (places < lengths[:, None]).astype(np.int64)
+        types = mask * (places >= np.array([windows[i].first for i in numbers])[:, None])
+        ids = np.full(mask.shape, pad, np.int64)
+        for row, i in zip(ids, numbers, strict=True):
+            row[: len(windows[i].ids)] = windows[i].ids
+        yield numbers, ids, mask, types
 
 
 class SpanReader:
@@ -109,21 +129,10 @@ def _candidates(hit: Hit, window: Window, logits: Floats) -> list[tuple[int, int
             (int(offsets[first, 0]) - low, int(offsets[last, 1]) - low),
             (sentence[0] - low, sentence[1] - low),
         )
-        start, end = _uncovered(start + low, end + low, passage.masked)
+        start, end = uncovered(start + low, end + low, passage.masked)
         if start < end:
             spans.append((start, end, sentence, float(values[place])))
     return spans
-
-
-def _uncovered(start: int, end: int, masked: Sequence[Span]) -> Span:
-    """The span without masked text at its edges: a word that was completed may have taken in markup (``_so_``)."""
-    for first, last in masked:
-        if first <= start < last:
-            start = last
-    for first, last in reversed(masked):
-        if first < end <= last:
-            end = first
-    return start, max(start, end)
 
 
 def _sentence_of(offsets: Offsets, sentences: Sequence[Span], masked: Sequence[Span]) -> npt.NDArray[np.int64]:

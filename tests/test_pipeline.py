@@ -169,7 +169,7 @@ def test_odd_questions_are_questions(index: Index) -> None:
 
 
 def test_a_reader_without_calibration(index: Index) -> None:
-    with pytest.raises(ModelError, match="no confidence was fitted for the reader .finds."):
+    with pytest.raises(ModelError, match="no confidence was fitted for the reader"):
         Pipeline(index, Finds(ALL))
 
 
