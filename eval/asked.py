@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from index.passage import Document, Hit, Passage
-from rag.answer import Answer
+from rag.pipeline import Trace
 
 
 class Library(Protocol):
@@ -35,8 +35,8 @@ class Asked(Protocol):
     def search(self, query: str, k: int = ..., exclude: frozenset[int] = ...) -> list[Hit]:
         """The k best passages, without those excluded."""
 
-    def ask(self, question: str, k: int = ..., exclude: frozenset[int] = ...) -> Answer:
-        """The answer, without reading the passages excluded."""
+    def trace(self, question: str, k: int = ..., exclude: frozenset[int] = ...) -> Trace:
+        """The answer and the hits it was read from, without reading the passages excluded."""
 
-    def answer_from(self, question: str, hits: Sequence[Hit], k: int = ...) -> Answer:
-        """The answer that these passages give."""
+    def trace_from(self, question: str, hits: Sequence[Hit], k: int = ..., retrieve_ms: float = ...) -> Trace:
+        """The answer that these passages give, found in ``retrieve_ms`` milliseconds."""

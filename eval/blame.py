@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from eval.asked import Asked, Library
 from eval.holders import visible
 from eval.questions import Question
-from eval.spans import f1, holds
+from eval.spans import answer_scores, holds
 from index.fusion import DEPTH
 from index.passage import Hit
 from index.sentences import blanked
@@ -62,16 +62,26 @@ def best_citation(answer: Answer) -> Citation | None:
     return cited[0] if cited else None
 
 
-def is_right(question: Question, answer: Answer) -> bool:
-    """Whether the best candidate, refused or not, answers an answerable question.
+def said(question: Question, answer: Answer) -> list[str]:
+    """What is judged, refused or not: the items of a list where one is wanted, else the best candidate ([]: none)."""
+    if question.multi and answer.parts:
+        return [part.answer for part in answer.parts]
+    best = best_citation(answer)
+    return [best.quote] if best else []
 
-    It has F1 >= ``RIGHT`` with an answer or, where it is a whole sentence, holds one.
+
+def is_right(question: Question, answer: Answer) -> bool:
+    """Whether what was said, refused or not, answers an answerable question.
+
+    It has F1 >= ``RIGHT`` (of lists, where one is wanted) or, where it is a whole sentence, holds the answer.
     """
     best = best_citation(answer)
     if best is None:
         return False
-    whole = best.quote == best.sentence
-    return f1(best.quote, question.answers) >= RIGHT or (whole and holds(best.quote, question.answers))
+    if answer_scores(question, said(question, answer))[1] >= RIGHT:
+        return True
+    held = [holds(best.quote, [wanted]) for wanted in question.answers]
+    return best.quote == best.sentence and (all(held) if question.multi else any(held))
 
 
 class Blamer:
@@ -101,10 +111,10 @@ class Blamer:
         return any(_stands(question, doc_id, self._library.document(doc_id).text) for doc_id in documents)
 
     def blame(self, question: Question, hits: Sequence[Hit], *, right: bool = False, searched: bool = True) -> Blame:
-        """Who lost a missed question. ``hits`` are what was found, or given to the reader, best first.
+        """Who lost a missed question. ``hits`` are what was found, best first; the reader reads the first ``READ``.
 
-        ``right`` says that the best candidate was right (and refused); ``searched`` that the hits came of a search of
-        the whole index, of which the reader reads the first ``READ``.
+        ``right`` says that the best candidate was right (and refused); without ``searched`` nothing was looked for:
+        the reader was given the gold documents.
         """
         if right or not question.answerable:
             return Blame("calibration")
@@ -112,8 +122,10 @@ class Blamer:
         if stage is not None:
             return Blame(stage)
         isolated = self._isolated(question, rows)
+        if not searched:  # the whole documents were handed over
+            return Blame("reader", isolated=isolated)
         fused = _rank([hit.passage.passage_id for hit in hits], rows)
-        if fused is not None and (fused <= READ or not searched):
+        if fused is not None and fused <= READ:
             return Blame("reader", fused, isolated=isolated)
         sparse, dense = self._arms(question, rows)
         return Blame(_arm(sparse, dense), fused, sparse, dense, isolated)
@@ -150,7 +162,7 @@ class Blamer:
         others = frozenset(range(self._count)) - rows
         # Searched among these passages alone, so that they come with the signals that a search gives.
         hits = self._pipeline.search(question.question, min(READ, len(rows)), others)
-        return is_right(question, self._pipeline.answer_from(question.question, hits, 1))
+        return is_right(question, self._pipeline.trace_from(question.question, hits, 1).answer)
 
     def _arms(self, question: Question, rows: frozenset[int]) -> tuple[int | None, int | None]:
         """The rank of the best of ``rows`` in either search alone."""

@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from eval.asked import Asked, Library
+from eval.baseline import stored
 from eval.check import check_json, check_set
 from eval.compare import check_fit, compare
 from eval.fingerprint import fingerprint
 from eval.gates import DEFAULT, LOSS, Gates, check, check_losses, gate_name, load_gates
-from eval.harness import Result, evaluate, write_predictions, write_run
+from eval.harness import BOTH, Result, evaluate, write_predictions, write_run
 from eval.questions import QuestionSet, check_documents, load_set
 from eval.records import read_json
 from eval.report import Report, report_json, report_text
@@ -27,41 +28,63 @@ from rag.render import json_line, plain
 
 PASSED, NOT_MET = 0, 1
 ALTERNATIVES = 3
-Opener = Callable[[Path, str | None], Asked]
-"""Opens the index at a path with the reader of that name (None: the embedded one)."""
 
 
-def run_eval(options: argparse.Namespace, ready: Callable[[], Path], opener: Opener | None = None) -> int:
+def open_index(root: Path) -> Library:
+    """The index at ``root``; no reader is loaded."""
+    from index.search import Index
+
+    return Index.open(root)
+
+
+def open_pipeline(library: Library, reader: str | None) -> Asked:
+    """That index with the reader of that name (None: the embedded one)."""
+    from index.search import Index
+    from rag.pipeline import Pipeline
+    from rag.readers import load_reader
+
+    index: object = library
+    assert isinstance(index, Index)  # as ``open_index`` gives it
+    return Pipeline(index, load_reader(reader))
+
+
+def run_eval(
+    options: argparse.Namespace,
+    ready: Callable[[], Path],
+    library_at: Callable[[Path], Library] = open_index,
+    pipeline_of: Callable[[Library, str | None], Asked] = open_pipeline,
+) -> int:
     """Run ``rag eval`` as the command line has it; raises RagError.
 
     ``options`` has set, index, corpus, reader, given_paragraph, without_gold, predictions, run_file, report (paths),
     against, check, limit, gates, skip_if_absent and json. ``ready`` gives the folder of the index that an own set is
     asked of, and builds it first where that is wanted; a SQuAD or BEIR set brings its corpus, whose index is kept in
-    the user's cache by the set's hash.
+    the user's cache by the set's hash. ``library_at`` opens an index, ``pipeline_of`` adds the reader of that name,
+    which ``--check`` does without.
     """
     question_set = load_set(options.set)
     gates = load_gates(options.gates or DEFAULT)
     _check_options(options, question_set)
-    baseline = read_run(options.against) if options.against is not None else None
+    mode = "given_paragraph" if options.given_paragraph else "without_gold" if options.without_gold else "open"
+    baseline = _baseline(options, gate_name(question_set.name, mode), gates)
     absent = _absent_corpus(options, question_set)
     if absent is None:
-        root = ready() if question_set.corpus is None else own_index(question_set)
-        pipeline = (opener or _open)(root, options.reader)
+        library = library_at(ready() if question_set.corpus is None else own_index(question_set))
         if question_set.corpus is None:
-            absent = _differences(question_set, pipeline.index)
+            absent = _differences(question_set, library)
     if absent is not None:
         if not options.skip_if_absent:
             raise InputError(f"{absent}; give the articles the set was written for, or --skip-if-absent.")
         print(json.dumps({"set": question_set.name, "skipped": absent}) if options.json else f"skipped: {absent}")
         return PASSED
     if options.check:
-        return _print_findings(options, question_set, pipeline.index)
+        return _print_findings(options, question_set, library)
     if question_set.corpus is None:
-        check_documents(question_set, _met(pipeline.index))
+        check_documents(question_set, _met(library))
+    pipeline = pipeline_of(library, options.reader)
     if options.limit is not None:
         question_set = replace(question_set, questions=question_set.questions[: options.limit])
     if baseline is not None:  # before the work, not after it
-        mode = "given_paragraph" if options.given_paragraph else "without_gold" if options.without_gold else "open"
         check_fit(fingerprint(question_set, pipeline, mode, ALTERNATIVES), baseline)
     with progress() as report:
         result = evaluate(
@@ -84,6 +107,15 @@ def run_eval(options: argparse.Namespace, ready: Callable[[], Path], opener: Ope
     return PASSED if judged.passed else NOT_MET
 
 
+def _baseline(options: argparse.Namespace, name: str, gates: Gates) -> Run | None:
+    """The run to compare with: the one given or, where gates allow a loss to the whole set, the stored one."""
+    if options.against is not None:
+        return read_run(options.against)
+    if not gates.get(f"{name}.{LOSS}") or options.limit is not None or options.check:
+        return None
+    return stored(options.gates or DEFAULT, name)
+
+
 def _judged(result: Result, baseline: Run | None, gates: Gates, *, whole: bool) -> Report:
     name = gate_name(result.set_name, result.mode)
     comparison = compare(as_run(result), baseline) if baseline is not None else None
@@ -93,8 +125,6 @@ def _judged(result: Result, baseline: Run | None, gates: Gates, *, whole: bool) 
     verdicts = check(name, result.figures, gates)
     losses = check_losses(name, comparison.differences, gates) if comparison is not None else []
     note = "" if verdicts or losses else f"gates: none for [{name}]"
-    if comparison is None and gates.get(f"{name}.{LOSS}"):
-        note = f"gates: [{name}.{LOSS}] is not checked without --against RUN.json"
     return Report(result, verdicts, losses, comparison, note)
 
 
@@ -114,6 +144,8 @@ def _print_findings(options: argparse.Namespace, question_set: QuestionSet, libr
 
 def _check_options(options: argparse.Namespace, question_set: QuestionSet) -> None:
     """Complaints that should come before the work, not after it."""
+    if options.given_paragraph and options.without_gold:
+        raise InputError(BOTH)
     if options.run_file is not None and (options.given_paragraph or options.without_gold):
         raise InputError("--run writes a ranking of all documents: leave out --given-paragraph and --without-gold.")
     if question_set.corpus is not None and (options.corpus or options.index):
@@ -170,9 +202,3 @@ def own_index(question_set: QuestionSet) -> Path:
     with progress() as report:
         build_documents(question_set.corpus or (), root, report)
     return root
-
-
-def _open(root: Path, reader: str | None) -> Asked:
-    from rag.pipeline import Pipeline
-
-    return Pipeline.open(root, reader)

@@ -40,12 +40,12 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A question whose answer is not what it was ("" is refused), or that was gained or lost."""
+    """A question that was gained or lost, or whose answer ("" is refused, None not stored) is not what it was."""
 
     id: str
     question: str
-    before: str
-    after: str
+    before: str | None
+    after: str | None
     was_right: bool
     is_right: bool
 
@@ -55,6 +55,12 @@ class Change:
         if self.is_right == self.was_right:
             return "changed"
         return "gained" if self.is_right else "lost"
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """Both answers as people read them, before and after."""
+        before, after = ("(not stored)" if text is None else text or "(refused)" for text in (self.before, self.after))
+        return before, after
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,8 @@ def check_fit(ours: Mapping[str, Mapping[str, object]], baseline: Run) -> None:
         for name in sorted(mine.keys() | other.keys()):
             if mine.get(name) != other.get(name):
                 what = f"{part} ({name} {other.get(name)!r}, here {mine.get(name)!r})"
-                raise InputError(f"{baseline.name} is a run of another {what}; give one of the same set and corpus.")
+                wanted = "give one of the same set and corpus, or store it anew with `python -m eval.baseline SET`"
+                raise InputError(f"{baseline.name} is a run of another {what}; {wanted}.")
 
 
 def compare(ours: Run, baseline: Run) -> Comparison:
@@ -102,7 +109,7 @@ def compare(ours: Run, baseline: Run) -> Comparison:
         changes=tuple(
             Change(row.id, row.question, old.answer, row.answer, old.right, row.right)
             for row, old in pairs
-            if (row.right, row.answer) != (old.right, old.answer)
+            if row.right != old.right or (old.answer is not None and row.answer != old.answer)
         ),
         settings=tuple(_settings(ours.fingerprint, baseline.fingerprint)),
     )

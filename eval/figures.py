@@ -33,6 +33,8 @@ FIGURES: Mapping[str, str] = {
     "F1_forced": "word F1 of the best candidate, refused or not",
     "EM_all": "exact match over all questions, as SQuAD 2.0 has it: right to refuse the unanswerable",
     "F1_all": "word F1 over all questions, likewise",
+    "list_EM": "exact match of the items, questions that want a list, refused counts 0",
+    "list_F1": "F1 of the items, questions that want a list, refused counts 0",
     "answered": "share of the answerable questions that were answered",
     "refused": "share of the unanswerable questions that were refused",
     "citation_precision": "share of an answer's citations that hold up",

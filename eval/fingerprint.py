@@ -8,17 +8,23 @@ from eval.asked import Asked
 from eval.questions import QuestionSet
 
 EQUAL = ("set", "corpus")
-"""The parts that two runs must share to be compared; that the others differ is the point of a comparison."""
+"""The parts that two runs must share to be compared: the same questions, asked in the same mode, of the same articles.
+
+That models and settings differ is the point of a comparison. So the corpus is told by its files, not by the text that
+the loaders made of them: a change to these is one of those to be judged.
+"""
 
 
 def fingerprint(question_set: QuestionSet, pipeline: Asked, mode: str, k: int) -> dict[str, dict[str, object]]:
-    """Four flat objects: ``set`` (hash, how many were asked, mode), ``corpus`` (hash over ids and texts), ``models``
-    (encoder, reader and calibration as they name themselves) and ``settings``.
+    """Four flat objects: ``set`` (hash, how many were asked, mode), ``corpus`` (how many documents, hash over ids and
+    files; over ids and texts, where a set brings its own), ``models`` (encoder, reader and calibration as they name
+    themselves) and ``settings``.
     """
     digest = hashlib.sha256()
     doc_ids = sorted(pipeline.index.doc_ids)
     for doc_id in doc_ids:
-        digest.update(json.dumps([doc_id, pipeline.index.document(doc_id).sha256]).encode())
+        document = pipeline.index.document(doc_id)
+        digest.update(json.dumps([doc_id, document.source_sha256 or document.sha256]).encode())
     asked = {"sha256": question_set.sha256, "questions": len(question_set.questions), "mode": mode}
     corpus: dict[str, object] = {"documents": len(doc_ids), "sha256": digest.hexdigest()}
     models, settings = _of(pipeline)

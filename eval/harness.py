@@ -3,7 +3,7 @@
 Three ways of asking:
 
 - as a user does: the whole corpus is searched, the reader reads what was found;
-- ``given_paragraph``: the reader gets the passages of the gold documents and nothing else: what it is worth alone;
+- ``given_paragraph``: the reader gets the gold documents, whole, and nothing else: what it is worth alone;
 - ``without_gold``: every passage that holds one of the answers is taken away; whatever is answered then is made up.
 """
 
@@ -19,22 +19,22 @@ from pathlib import Path
 import numpy as np
 
 from eval.asked import Asked
-from eval.blame import Blame, Blamer, best_citation, is_right
+from eval.blame import Blame, Blamer, best_citation, is_right, said
 from eval.figures import Figure, Row, figures_of
 from eval.fingerprint import fingerprint
 from eval.holders import Holders, Sentences
+from eval.paragraphs import Paragraphs
 from eval.questions import Question, QuestionSet
 from eval.ranking import average_precision, ndcg, recall, reciprocal_rank
 from eval.shown import shown
-from eval.spans import answer_scores, citation_precision, citation_recall, f1, sentence_hit
+from eval.spans import answer_scores, citation_precision, citation_recall, sentence_hit
 from index.errors import InputError
+from index.fusion import DEPTH
 from index.passage import Hit
 from rag.answer import Answer, Citation
 from rag.pipeline import READ
 
-DEPTH = 100
-"""Passages retrieved for the ranking of documents; a document ranks where its best passage does."""
-
+BOTH = "--given-paragraph gives the answers, --without-gold takes them away; choose one of the two."
 TAG = "citespan"
 KEPT = Counter({"missed": 500, "right": 200})
 """Of how many questions a report keeps the passages, so that memory stays flat however large the set."""
@@ -87,7 +87,7 @@ def evaluate(
     what was found (``Row.shown``) of as many questions as ``KEPT`` says.
     """
     if given_paragraph and without_gold:
-        raise InputError("--given-paragraph gives the answers, --without-gold takes them away; choose one of the two.")
+        raise InputError(BOTH)
     mode = "given_paragraph" if given_paragraph else "without_gold" if without_gold else "open"
     asked = ask_all(question_set, pipeline, mode=mode, k=k, passages=passages, progress=progress)
     rows = tuple(row for row, _ in asked)
@@ -174,7 +174,8 @@ class _Asker:
         self._pipeline, self._mode, self._k = pipeline, mode, k
         passages = pipeline.index.passages
         self._blamer = Blamer(pipeline, questions)
-        self._holders = Holders(passages) if mode != "open" else None
+        self._holders = Holders(passages) if mode == "without_gold" else None
+        self._paragraphs = Paragraphs(pipeline, questions) if mode == "given_paragraph" else None
         named = {doc_id for question in questions for doc_id in question.documents}
         # Of other people's sets the wording is not ours to judge.
         self._sentences = Sentences(passages, named) if own and mode == "open" else None
@@ -182,21 +183,27 @@ class _Asker:
     def ask(self, question: Question) -> tuple[Row, Answer | None, Sequence[Hit]]:
         """The row, the answer it was made from (None where documents alone are judged), what was found or given."""
         text = question.question
-        answer: Answer | None
-        if self._holders is not None and self._mode == "without_gold":
-            away = self._holders.holding(question)
-            answer = self._pipeline.ask(text, self._k, away)
-            return self._row(question, answer, ()), answer, self._pipeline.search(text, READ, away)
         if self._holders is not None:
-            gold = self._holders.of_documents(doc_id for doc_id, relevance in question.gold.items() if relevance > 0)
-            # Searched among the gold passages alone, so that they come with the signals that a search gives.
-            hits = self._pipeline.search(text, max(1, len(gold)), self._holders.others(gold))
-            answer = self._pipeline.answer_from(text, hits, self._k)
-            return self._row(question, answer, hits), answer, hits
+            trace = self._pipeline.trace(text, self._k, self._holders.holding(question))
+            return self._row(question, trace.answer, ()), trace.answer, trace.hits
+        if self._paragraphs is not None:
+            given = self._paragraphs.hits(question)
+            answer = self._pipeline.trace_from(text, given, self._k).answer
+            return self._row(question, answer, given), answer, given
+        return self._search(question)
+
+    def _search(self, question: Question) -> tuple[Row, Answer | None, Sequence[Hit]]:
+        """Searched once: a ranking of documents takes ``DEPTH`` passages (a document stands where its best one does).
+
+        The reader gets the first ``READ`` of them, which are the passages that a user's question has read: the search
+        fuses its ``DEPTH`` best, however many of them it returns.
+        """
         started = time.perf_counter()
-        hits = self._pipeline.search(text, DEPTH)
-        timings = {"search": 1000 * (time.perf_counter() - started)}
-        answer = self._pipeline.ask(text, self._k) if _judged(question) else None
+        hits = self._pipeline.search(question.question, DEPTH)
+        timings = {"retrieve": round(1000 * (time.perf_counter() - started), 2)}
+        answer: Answer | None = None
+        if _judged(question):
+            answer = self._pipeline.trace_from(question.question, hits[:READ], self._k, timings["retrieve"]).answer
         scores: dict[str, float | None] = {}
         if question.answerable:
             scores["sound"] = self._blamer.sound(question)
@@ -247,8 +254,8 @@ def _row(
     if answer is not None:
         best = _best(answer)
         if question.answerable and mode != "without_gold":
-            best_f1 = f1(best, question.answers)
-            scores |= _answer_scores(question, answer, best)
+            scores |= _answer_scores(question, answer)
+            best_f1 = scores["F1_forced"]
             right = answer.answered and is_right(question, answer)
         else:
             right = not answer.answered
@@ -288,10 +295,9 @@ def _ranking_scores(ranking: Sequence[str], question: Question) -> dict[str, flo
     }
 
 
-def _answer_scores(question: Question, answer: Answer, best: str) -> dict[str, float]:
-    parts = [part.answer for part in answer.parts] or [answer.answer or ""]
-    em, overlap = answer_scores(question, parts if answer.answered else [])
-    forced_em, forced_f1 = answer_scores(question, parts if answer.answered else [best])
+def _answer_scores(question: Question, answer: Answer) -> dict[str, float]:
+    forced_em, forced_f1 = answer_scores(question, said(question, answer))
+    em, overlap = (forced_em, forced_f1) if answer.answered else answer_scores(question, [])
     first, pool = _candidates(answer)
     found = {
         "sentence_hit@1": sentence_hit(first, question, 1),
@@ -304,6 +310,8 @@ def _answer_scores(question: Question, answer: Answer, best: str) -> dict[str, f
         "F1_all": overlap,
         "answered": float(answer.answered),
     }
+    if question.multi:
+        found |= {"list_EM": em, "list_F1": overlap}
     if answer.answered:
         cited = [_place(citation) for citation in answer.citations]
         found["citation_precision"] = citation_precision(cited, question)

@@ -21,13 +21,11 @@ class Holders:
         self._places: dict[str, list[tuple[int, int, int]]] = {}
         # SQuAD's own words, and those of the sentence hits: "1998-2001" with a dash is one word there and two here.
         self._words = (_Words(normalise), _Words(plain))
-        self._ids: set[int] = set()
         for passage in passages:
             text = visible(passage)
             for words in self._words:
                 words.add(passage.passage_id, text)
             self._places.setdefault(passage.doc_id, []).append((passage.passage_id, passage.start, passage.end))
-            self._ids.add(passage.passage_id)
 
     def holding(self, question: Question) -> frozenset[int]:
         """The passage_ids that a fair asker without the answer must not see.
@@ -41,14 +39,6 @@ class Holders:
                 end = start + len(answer)
                 found.update(row for row, first, last in self._places.get(doc_id, ()) if first < end and start < last)
         return frozenset(found)
-
-    def of_documents(self, doc_ids: Iterable[str]) -> frozenset[int]:
-        """The passage_ids of these documents; one that the index lacks has none."""
-        return frozenset(row for doc_id in doc_ids for row, _, _ in self._places.get(doc_id, ()))
-
-    def others(self, rows: frozenset[int]) -> frozenset[int]:
-        """All passage_ids but these."""
-        return frozenset(self._ids - rows)
 
 
 class _Words:

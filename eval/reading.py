@@ -25,12 +25,12 @@ from eval.calibration import asked, figures, halves
 from eval.command import own_index
 from eval.confidence import auroc
 from eval.holders import Holders
+from eval.paragraphs import whole
 from eval.questions import Question, QuestionSet, load_set
 from eval.spans import exact_match, f1
 from index.minilm import model_folder
-from index.passage import Document, Hit, Passage
+from index.passage import Document, Hit
 from index.search import Index
-from index.sentences import sentences
 from rag.calibrate import Calibration
 from rag.minireader import MiniReader
 from rag.progress import progress
@@ -44,20 +44,13 @@ PASSAGES, TOKENS = 8, 150
 REPEATS = 9
 
 
-def whole(document: Document) -> Hit:
-    """The document as one passage."""
-    length = len(document.text)
-    passage = Passage(0, document.doc_id, 0, length, document.text, tuple(sentences(document)), document.masked)
-    return Hit(passage, 1.0)
-
-
 def given(question_set: QuestionSet, questions: Sequence[Question], reader: Reader) -> dict[str, float]:
     """EM and F1 of the answerable, in percent; where some are not, also what the margin is worth.
 
     ``best_f1`` is the F1 over all questions, "" being right where there is no answer, at the best threshold for the
     margin, as evaluate-v2.0.py finds it.
     """
-    hits = {document.doc_id: whole(document) for document in question_set.corpus or ()}
+    hits = {document.doc_id: Hit(whole(document), 1.0) for document in question_set.corpus or ()}
     scores: list[tuple[float, float, float]] = []
     with progress() as report:
         for number, question in enumerate(questions):
@@ -94,7 +87,7 @@ def speed() -> dict[str, float]:
     words = ["the", "town", "council", "voted", "in", "1931", "for", "a", "bridge", "that", "trams", "could", "cross"]
     draw = random.Random(0)  # noqa: S311
     texts = [" ".join(draw.choices(words, k=TOKENS - 3)) + "." for _ in range(PASSAGES)]
-    hits = [whole(Document(str(n), text)) for n, text in enumerate(texts)]
+    hits = [Hit(whole(Document(str(n), text)), 1.0) for n, text in enumerate(texts)]
     with tempfile.TemporaryDirectory() as folder:
         export(Path(folder))
         readers = {

@@ -129,6 +129,5 @@ def _comparison(comparison: Comparison) -> list[str]:
         values = f"{figure_text(name, each.theirs):>10}{figure_text(name, each.ours):>10}{each.difference:>+10.4f}"
         lines.append(f"{name:<22}{values}  {interval_text(each)}".rstrip())
     for change in comparison.changes:
-        answers = f"{change.before or '(refused)'} -> {change.after or '(refused)'}"
-        lines.append(f"{change.kind}: {change.id}: {change.question} {answers}")
+        lines.append(f"{change.kind}: {change.id}: {change.question} {' -> '.join(change.texts)}")
     return lines

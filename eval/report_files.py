@@ -119,10 +119,7 @@ def markdown(report: Report) -> str:
         lines += _md_table(("figure", "before", "now", "change", "95 % interval"), rows)
         lines += _md_table(
             ("", "question", "before", "now"),
-            [
-                (c.kind, f"{c.id}: {c.question}", c.before or "(refused)", c.after or "(refused)")
-                for c in comparison.changes
-            ],
+            [(c.kind, f"{c.id}: {c.question}", *c.texts) for c in comparison.changes],
         )
     missed = [row for row in report.result.rows if row.blame is not None]
     if missed:

@@ -4,7 +4,7 @@ One object. Of it a comparison reads ``fingerprint`` (``eval.fingerprint``), ``f
 with ``id``, ``question``, ``answerable``, ``answered`` (null where only documents are judged), ``answer`` ("" when
 refused), ``best`` and ``best_f1`` (of the best candidate, refused or not), ``confidence``, ``right`` (not missed),
 ``blame`` (null or the fields of ``eval.blame.Blame``), ``scores`` (what it adds to each figure that is a mean),
-``timings_ms`` and ``problem``. Readers ignore fields they do not know.
+``timings_ms`` and ``problem``. Readers ignore fields they do not know; a stored baseline (``eval.baseline``) has less.
 """
 
 import math
@@ -21,12 +21,12 @@ from eval.records import Record, read_json
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One question of a run, as far as a comparison needs it."""
+    """One question of a run, as far as a comparison needs it; ``answer`` is None where it was not stored."""
 
     id: str
     question: str
     answerable: bool
-    answer: str
+    answer: str | None
     right: bool
     best_f1: float
     confidence: float | None
@@ -131,9 +131,9 @@ def _row_json(row: Row) -> dict[str, Any]:
 def _run_row(record: Record) -> RunRow:
     return RunRow(
         id=record.text("id"),
-        question=record.text("question", blank=True),
+        question=record.text("question", default="", blank=True),
         answerable=record.flag("answerable"),
-        answer=record.text("answer", blank=True),
+        answer=record.text("answer", blank=True) if "answer" in record.data else None,
         right=record.flag("right"),
         best_f1=_number(record, "best_f1", record.data.get("best_f1")),
         confidence=None

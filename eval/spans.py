@@ -47,7 +47,8 @@ def list_exact(predictions: Sequence[str], answers: Sequence[str]) -> float:
 def list_f1(predictions: Sequence[str], answers: Sequence[str]) -> float:
     """F1 of a list: the best one-to-one pairing's sum of word F1, over the longer list's length.
 
-    The same source as ``list_exact``, without its rounding to two digits.
+    The same source as ``list_exact``, on the words of SQuAD's normalisation, without its rounding to two digits and
+    without its rule that an item's numbers must agree.
     """
     if not predictions or not answers:
         return float(not predictions and not answers)

@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eval.gates import check
+from eval.compare import compare
+from eval.gates import check, check_losses
 from eval.harness import Result, evaluate
 from eval.questions import Question, QuestionSet
+from eval.run import as_run
 from index import store
 from index.build import build_documents
 from index.embed import Encoder, load_encoder
@@ -254,6 +256,22 @@ def test_reader_reversed(index: Index) -> None:
     result = run(index, Reversed(AmountReader()))
     assert "F1_forced" in unmet(result)
     assert worst(result) == "reader"
+
+
+def test_a_fault_too_small_for_the_floors_is_a_loss_against_a_baseline(index: Index) -> None:
+    class Sometimes(Reversed):
+        def read(self, question: str, hits: Sequence[Hit]) -> list[ScoredSpan]:
+            hurt = any(code in question for code in CODES[:5])
+            return super().read(question, hits) if hurt else self._reader.read(question, hits)
+
+    healthy, hurt = run(index), run(index, Sometimes(AmountReader()))
+    assert unmet(hurt) == set()
+    assert blamed(hurt) == {"reader": 5}
+    allowed = {"made.loss": {"F1_forced": 0.05, "R@5": 0.0}}
+    for made, held in ((healthy, True), (hurt, False)):
+        differences = compare(as_run(made), as_run(healthy)).differences
+        losses = check_losses("made", differences, allowed)
+        assert [(loss.figure, loss.passed) for loss in losses] == [("F1_forced", held), ("R@5", True)]
 
 
 @pytest.mark.parametrize(("threshold", "gate"), [(0.0, "refused"), (1.01, "answered")])

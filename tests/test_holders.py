@@ -38,12 +38,6 @@ def test_the_place_that_the_set_gives() -> None:
     assert holders.holding(Question("q", "?", ("21",), places=(("d1", -1),))) == frozenset()
 
 
-def test_documents_and_the_others() -> None:
-    holders = Holders(passage(row, "x") for row in range(3))
-    assert holders.of_documents(["d1", "unknown"]) == {1}
-    assert holders.others(frozenset({1})) == {0, 2}
-
-
 def test_overlap_is_that_of_the_closest_gold_sentence() -> None:
     texts = ("Amazon's shares rose 5 percent.", "Of iron.", "Amazon rose.", "Amazon's shares climb far.")
     spans = [(0, len(text)) for text in texts]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from eval.questions import load_set
-from eval.reading import given, whole
-from index.passage import Document, Hit
+from eval.reading import given
+from index.passage import Hit
 from rag.reader import ScoredSpan
 
 TEXT = "The mill was built in 1862. Jane Ash owned it."
@@ -30,12 +30,6 @@ class Finds:
         start = hit.passage.text.index(words)
         sentence = next(s for s in hit.passage.sentences if s[0] <= start < s[1])
         return [ScoredSpan(hit, start, start + len(words), sentence, margin, {"margin": margin})]
-
-
-def test_a_document_is_one_passage() -> None:
-    passage = whole(Document("a", TEXT)).passage
-    assert (passage.start, passage.end, passage.text) == (0, len(TEXT), TEXT)
-    assert [TEXT[a:b] for a, b in passage.sentences] == ["The mill was built in 1862.", "Jane Ash owned it."]
 
 
 def squad(folder: Path, questions: Mapping[str, list[str]]) -> Path:
