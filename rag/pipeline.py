@@ -58,12 +58,8 @@ class Pipeline:
         hits = self.search(question, READ, exclude)
         return self.trace_from(question, hits, k, retrieve_ms=1000 * (time.perf_counter() - started))
 
-    def answer_from(self, question: str, hits: Sequence[Hit], k: int = 3) -> Answer:
-        """Answer ``question`` from these hits alone."""
-        return self.trace_from(question, hits, k).answer
-
     def trace_from(self, question: str, hits: Sequence[Hit], k: int = 3, retrieve_ms: float = 0.0) -> Trace:
-        """As ``answer_from``, with what led to the answer."""
+        """As ``trace``, from these hits alone."""
         started = time.perf_counter()
         spans = shaped(question, self.reader.read(question, hits)) if hits else []
         answer = self._answer(question, hits, spans, k)
@@ -106,7 +102,7 @@ def checked(question: str) -> str:
     """The question without the white space around it; InputError when nothing or too much is left."""
     question = question.strip()
     if not any(character.isalnum() for character in question):
-        raise InputError(f'the question {question[:40]!r} has no words: ask for something, as in `rag ask "Who …?"`')
+        raise InputError(f'the question {question[:40]!r} has no words: ask for something, as in "Who …?"')
     if len(question) > MAX_QUESTION:
         raise InputError(f"the question has {len(question):,} characters: ask it in at most {MAX_QUESTION:,}")
     if "\0" in question:

@@ -8,13 +8,17 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from index.errors import InputError
 from rag.pipeline import Pipeline
 from rag.render import plain
 from web.app import create_app
 from web.engine import Engine
-from web.safety import loopback_hosts
+from web.safety import Safety, loopback_hosts
+
+if TYPE_CHECKING:
+    import uvicorn
 
 _ADDRESSES = {"127.0.0.1": ("127.0.0.1",), "::1": ("::1",), "localhost": ("127.0.0.1", "::1")}
 BACKLOG = 128
@@ -27,25 +31,30 @@ def serve(
 
     ``port`` 0 takes a free one. Raises InputError (another host, a port in use), then those of ``root`` and RagError.
     """
-    import uvicorn
-
     with ExitStack() as stack:
-        sockets = [stack.enter_context(opened) for opened in _listening(host, port)]
+        sockets = [stack.enter_context(opened) for opened in listening(host, port)]
         port = sockets[0].getsockname()[1]
         place = root()
         engine = Engine(place, lambda: Pipeline.open(place))
         app = create_app(engine, loopback_hosts(port), _logged if log_queries else None)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app, http="h11", ws="none", lifespan="off", log_level="warning", access_log=False, proxy_headers=False,
-                server_header=False, timeout_graceful_shutdown=15, h11_max_incomplete_event_size=64 * 1024,
-            )
-        )  # fmt: skip
+        server = server_of(app)
         # The server passes a signal that stopped it on to whoever was asked before: that is not to kill the process.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
         ready(f"http://{'[::1]' if host == '::1' else host}:{port}/")
         server.run(sockets)
+
+
+def server_of(app: Safety) -> "uvicorn.Server":
+    """The server for ``app``, not yet running."""
+    import uvicorn
+
+    return uvicorn.Server(
+        uvicorn.Config(
+            app, http="h11", ws="none", lifespan="off", log_level="warning", access_log=False, proxy_headers=False,
+            server_header=False, timeout_graceful_shutdown=15, h11_max_incomplete_event_size=64 * 1024,
+        )
+    )  # fmt: skip
 
 
 def open_browser(address: str) -> None:
@@ -55,7 +64,7 @@ def open_browser(address: str) -> None:
     threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
 
-def _listening(host: str, port: int) -> list[socket.socket]:
+def listening(host: str, port: int) -> list[socket.socket]:
     """Sockets that listen already, so that a second server is refused and an early browser waits."""
     if host not in _ADDRESSES:
         raise InputError(

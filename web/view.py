@@ -107,11 +107,14 @@ def document_view(document: Document, span: Span | None, at: int | None) -> dict
             waiting += 1
         heads = waiting < len(found) and found[waiting][0] < b
         blocks.append(Block(runs(text, a, b, here), f"h{found[waiting][0]}" if heads else ""))
+    title = document.title or document.doc_id
+    if len(blocks) > 1 and blocks[0].runs == (Run(title),):
+        del blocks[0]  # it stands above already, as the page's heading
     contents = [(b.anchor, b.text) for b in blocks if b.anchor] if len(text) >= LONG else []
     return {
         "id": document.doc_id,
         "span": span,
-        "title": document.title or document.doc_id,
+        "title": title,
         "about": [value for value in (document.source, document.date) if value],
         "blocks": blocks,
         "contents": contents if len(contents) >= 3 else [],

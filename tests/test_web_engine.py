@@ -1,0 +1,152 @@
+"""Many at once: places, time limits, a new generation while questions run."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from index.build import build
+from index.passage import Hit
+from index.search import Index
+from rag.pipeline import Pipeline
+from rag.reader import ScoredSpan
+from rag.sentences import SentenceReader
+from tests.web_site import ANSWERS, fetch, listening, served
+from tests.web_site import pipeline as pipeline
+from web.app import create_app
+from web.engine import Busy, Engine, TooSlow
+from web.safety import loopback_hosts
+
+Write = Callable[[Path, Mapping[str, str | bytes]], Path]
+
+
+class Waits:
+    """A reader that waits for a sign."""
+
+    name = identity = "waits"
+
+    def __init__(self) -> None:
+        self.sign = threading.Event()
+        self.reading = threading.Semaphore(0)
+
+    def read(self, question: str, hits: Sequence[Hit]) -> list[ScoredSpan]:
+        self.reading.release()
+        self.sign.wait(20)
+        return SentenceReader().read(question, hits)
+
+
+def test_four_places_and_health_besides(root: Path, pipeline: Pipeline) -> None:
+    reader = Waits()
+    client = served(root, Pipeline(pipeline.index, reader, ANSWERS))
+    with ThreadPoolExecutor(4) as pool:
+        first = [pool.submit(client.get, "/api/v1/ask?q=mill") for _ in range(4)]
+        assert all(reader.reading.acquire(timeout=20) for _ in range(4))
+        for path, kind in (
+            ("/?q=mill", "text/html; charset=utf-8"),
+            ("/api/v1/search?q=mill", "application/problem+json"),
+        ):
+            turned = client.get(path)
+            assert (turned.status_code, turned.headers["content-type"]) == (503, kind)
+            assert int(turned.headers["retry-after"]) > 0
+            assert "too many" in turned.text.lower()
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/doc/mill.txt").status_code == 200
+        reader.sign.set()
+        assert [response.result().status_code for response in first] == [200] * 4
+    assert client.get("/api/v1/search?q=mill").status_code == 200
+
+
+def test_a_question_that_takes_too_long_keeps_its_place_until_it_ends(root: Path, pipeline: Pipeline) -> None:
+    reader = Waits()
+    engine = Engine(root, lambda: Pipeline(pipeline.index, reader, ANSWERS), seconds=0.05)
+    client = TestClient(create_app(engine, loopback_hosts(8787)), "http://127.0.0.1:8787")
+    for _ in range(4):
+        slow = client.get("/api/v1/ask?q=mill")
+        assert slow.status_code == 503
+        assert "too long" in slow.json()["detail"]
+    with pytest.raises(Busy):
+        engine.run(lambda: None)
+    reader.sign.set()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            engine.run(lambda: None)
+            break
+        except (Busy, TooSlow):
+            time.sleep(0.02)
+    else:
+        pytest.fail("the places were not given back")
+
+
+def test_a_new_generation_is_noticed_and_a_damaged_one_is_not_taken(
+    tmp_path: Path, write: Write, resign: Callable[[Path, Callable[[dict[str, object]], object]], None]
+) -> None:
+    folder, root = write(tmp_path / "in", {"a.txt": "The mill was built in 1862.\n"}), tmp_path / "index"
+    build([folder], root)
+    opened: list[str] = []
+
+    def opener() -> Pipeline:
+        index = Index.open(root)
+        opened.append(index.generation.name)
+        return Pipeline(index, SentenceReader(), ANSWERS)
+
+    engine = Engine(root, opener)
+    client = TestClient(create_app(engine, loopback_hosts(8787)), "http://127.0.0.1:8787")
+    assert "1862" in client.get("/?q=mill").text
+    write(folder, {"a.txt": "The mill was built in 1901.\n"})
+    build([folder], root)
+    page = client.get("/?q=mill").text
+    assert "1901" in page
+    assert "1862" not in page
+    client.get("/?q=mill")
+    assert opened == ["gen-000001", "gen-000002"]
+    build([folder], root)
+    resign(root, lambda manifest: manifest.update(format=99))
+    assert "1901" in client.get("/?q=mill").text  # the generation before still answers
+    assert "could not be opened" in client.get("/").text
+    assert client.get("/api/v1/status").json()["trouble"]
+    (root / "CURRENT").write_text("nonsense")
+    assert "1901" in client.get("/?q=mill").text
+    build([folder], root)
+    assert "could not be opened" not in client.get("/").text
+    assert opened[-1] == client.get("/healthz").json()["generation"]
+
+
+def test_fifty_at_once_while_a_new_generation_is_published(tmp_path: Path, write: Write) -> None:
+    folder, root = write(tmp_path / "in", {"a.txt": "The mill was built in 1862.\n"}), tmp_path / "index"
+    build([folder], root)
+    engine = Engine(root, lambda: Pipeline(Index.open(root), SentenceReader(), ANSWERS))
+    health: list[tuple[int, float]] = []
+    over = threading.Event()
+    with listening(engine) as base, ThreadPoolExecutor(51) as pool:
+
+        def watch() -> None:
+            while not over.is_set():
+                status, _, seconds = fetch(f"{base}/healthz")
+                health.append((status, seconds))
+                time.sleep(0.02)
+
+        watching = pool.submit(watch)
+        asked = [pool.submit(fetch, f"{base}/api/v1/ask?q=When+was+the+mill+built") for _ in range(50)]
+        write(folder, {"a.txt": "The mill was built in 1901.\n"})
+        build([folder], root)
+        asked += [pool.submit(fetch, f"{base}/?q=mill") for _ in range(50)]
+        results = [future.result() for future in asked]
+        over.set()
+        watching.result()
+        last = fetch(f"{base}/api/v1/ask?q=mill")
+    slowest = max(seconds for _, seconds in health)
+    print(f"{Counter(status for status, _, _ in results)}, health {len(health)} times, slowest {1000 * slowest:.0f} ms")
+    assert {status for status, _, _ in results} <= {200, 503}
+    assert sum(status == 200 for status, _, _ in results) >= 4
+    for status, body, _ in results:
+        if status == 200:  # one generation a request: never a mixture, never nothing
+            assert (b"1862" in body) != (b"1901" in body)
+    assert b"1901" in last[1]
+    assert {status for status, _ in health} == {200}
+    assert slowest < 1

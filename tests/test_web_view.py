@@ -1,0 +1,44 @@
+"""Texts as runs and blocks, and what a very long document is cut to."""
+
+from datetime import UTC, datetime
+
+from index.passage import Document
+from web import view
+
+
+def test_long_articles_have_contents_and_very_long_ones_parts() -> None:
+    body = "A sentence of some length stands here, and another one. " * 8
+    text = "".join(f"Heading {i}\n{body}\n" for i in range(500))
+    document = Document("long.txt", text)
+    shown = view.document_view(document, (len(text) - 50, len(text) - 40), None)
+    assert shown["high"] == len(text)
+    assert shown["low"] > 0
+    assert shown["earlier"].endswith(f"at={max(0, shown['low'] - view.WINDOW)}")
+    assert len(shown["contents"]) > 100
+    first = view.document_view(document, None, None)
+    assert (first["low"], first["high"], first["earlier"]) == (0, view.WINDOW, None)
+    assert view.document_view(Document("a", ""), None, None)["blocks"] == []
+
+
+def test_a_title_is_shown_once_unless_its_words_are_cited() -> None:
+    document = Document("a.txt", "The mill\nIt turns.\n", "The mill")
+    assert [b.text for b in view.document_view(document, None, None)["blocks"]] == ["It turns."]
+    assert [b.text for b in view.document_view(document, (9, 11), None)["blocks"]] == ["It turns."]
+    assert [b.text for b in view.document_view(document, (4, 8), None)["blocks"]] == ["The mill", "It turns."]
+    alone = Document("a.txt", "The mill\n", "The mill")
+    assert [b.text for b in view.document_view(alone, None, None)["blocks"]] == ["The mill"]
+
+
+def test_runs_add_up_and_the_first_mark_counts() -> None:
+    text = "abcdefghij"
+    found = view.runs(text, 1, 9, [(3, 5, "cited"), (2, 8, "masked"), (7, 99, "word")])
+    assert [(run.text, run.kind) for run in found] == [
+        ("b", ""), ("c", "masked"), ("de", "cited"), ("fgh", "masked"), ("i", "word"),
+    ]  # fmt: skip
+
+
+def test_age() -> None:
+    now = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+    assert view.age("2026-01-02T11:59:50+00:00", now) == "just now"
+    assert view.age("2026-01-02T11:58:50+00:00", now) == "1 minute ago"
+    assert view.age("2025-12-30T12:00:00+00:00", now) == "3 days ago"
