@@ -15,7 +15,7 @@ from index.errors import ModelError
 from index.minilm import Embeddings, Layers, Precision, encode_texts, weights
 from rag.spans import Floats, Window, padded
 
-SHA256 = "1db165d25bb27c61b9a696d061131e7132811fa32d4a4b4aeda8027383940116"
+SHA256 = "67fee57a9e7ee87b9af87deecf940bcb9b6629fb9e90a8e03f193830e1b7cbf0"
 IDENTITY = f"minilm-reader@{SHA256[:16]}"
 FILE = "models/reader.safetensors"
 TOKENS = 384

@@ -14,7 +14,10 @@ SOURCE = ROOT.parent / "shared" / "corpus"
 
 
 def citations(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    return [*answer["citations"], *(citation for other in answer["alternatives"] for citation in other["citations"])]
+    return [
+        *answer["citations"],
+        *(citation for other in (*answer["parts"], *answer["alternatives"]) for citation in other["citations"]),
+    ]
 
 
 @pytest.mark.slow

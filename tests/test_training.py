@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from index.errors import InputError
 from index.minilm import model_folder
@@ -14,7 +15,7 @@ from rag.training import reader as command
 from rag.training.data import CLS, SEP, Example, Neighbours, Question, Tokens, occurrences, read_squad, story_window
 from rag.training.examples import given_passage, read_sources, split_questions
 from rag.training.loop import Recipe, Trainer, batches, group_loss, learning_rate
-from rag.training.network import Reader, load_reader, pack, to_transformers
+from rag.training.network import Reader, blend, load_reader, pack, to_transformers
 from rag.training.retrieved import Passages, load_groups, save_groups
 from rag.training.score import auroc, evaluate, f1, normalise
 
@@ -285,6 +286,33 @@ def test_the_command_trains_both_phases(data: Path, tmp_path: Path) -> None:
     with safe_open(out / "reader.safetensors", "pt") as file:
         assert len(file.keys()) == 98
         assert file.get_tensor("bert.encoder.layer.5.attention.self.key.weight").dtype == torch.float16
+
+
+@pytest.mark.slow
+def test_the_command_writes_the_average_with_what_it_started_from(data: Path, tmp_path: Path) -> None:
+    work, out, start = (
+        tmp_path / "work",
+        tmp_path / "out",
+        Path(command.__file__).parents[1] / "models/reader.safetensors",
+    )
+    arguments = ["--data", str(data), "--out", str(out), "--work", str(work), "--examples", "6", "--learnt", "0"]
+    threads = torch.get_num_threads()
+    try:
+        assert command.main([*arguments, "--init", str(start), "--phase", "a", "--threads", "1"]) == 0
+    finally:
+        torch.set_num_threads(threads)
+    name = "bert.encoder.layer.5.attention.self.key.weight"
+    first, learnt, written = (
+        load_file(path)[name] for path in (start, work / "phaseA.safetensors", out / "reader.safetensors")
+    )
+    assert not torch.equal(first, learnt)
+    torch.testing.assert_close(written.float(), first.float() / 3 + learnt.float() * 2 / 3, atol=1e-3, rtol=1e-3)
+    assert json.loads((out / "reader.json").read_text())["blend"] == command.BLEND
+
+
+def test_the_blend_of_two_weights() -> None:
+    first, last = {"w": torch.tensor([0.0, 3.0])}, {"w": torch.tensor([3.0, 3.0])}
+    assert blend(first, last, 2 / 3)["w"].tolist() == pytest.approx([2.0, 3.0])
 
 
 def test_missing_data_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -136,6 +136,11 @@ def from_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return weights
 
 
+def blend(first: Mapping[str, Tensor], last: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+    """The mean of two sets of weights, ``share`` of it being ``last``."""
+    return {name: torch.lerp(tensor.detach(), last[name].detach(), share) for name, tensor in first.items()}
+
+
 def to_transformers(weights: Mapping[str, Tensor], dtype: torch.dtype = torch.float16) -> dict[str, Tensor]:
     """The inverse of ``from_transformers``, contiguous and in ``dtype``."""
     tensors = {"qa_outputs.weight": weights["head.w"], "qa_outputs.bias": weights["head.b"]}
