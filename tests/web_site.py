@@ -139,7 +139,7 @@ def _breach(said: Any) -> bool:
     return said.type == "error" and "Content Security Policy" in said.text
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium; skipped, visibly, where it or Playwright is missing."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install '.[test]'")
