@@ -56,14 +56,21 @@ class Asked:
     rank: int
 
 
+def title(question: Question) -> str:
+    """The article that a question of a SQuAD file was asked of."""
+    return next(iter(question.gold)).rsplit("#", 1)[0]
+
+
+def fitted_titles(question_set: QuestionSet) -> frozenset[str]:
+    """The half of the set's articles whose sha1(title) sorts lowest: what may be fitted on."""
+    titles = {title(question) for question in question_set.questions}
+    order = sorted(titles, key=lambda title: hashlib.sha1(title.encode()).hexdigest())  # noqa: S324
+    return frozenset(order[: len(order) // 2])
+
+
 def halves(question_set: QuestionSet) -> tuple[list[Question], list[Question]]:
-    """The questions of the articles to fit on and of those to report on, by sha1 of the article's title."""
-
-    def title(question: Question) -> str:
-        return question.documents[0].rsplit("#", 1)[0]
-
-    titles = sorted({title(q) for q in question_set.questions}, key=lambda t: hashlib.sha1(t.encode()).hexdigest())  # noqa: S324
-    fitted = set(titles[: len(titles) // 2])
+    """The questions of the articles to fit on and of those to report on."""
+    fitted = fitted_titles(question_set)
     questions = question_set.questions
     return [q for q in questions if title(q) in fitted], [q for q in questions if title(q) not in fitted]
 

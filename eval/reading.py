@@ -4,7 +4,7 @@ DIR holds the sets: ``squad11_dev``, ``squad20_dev``, ``squadshifts_amazon`` and
 ``squad.json``. Reported are the parts of them that no weight and no calibration was fitted on:
 
 - given the paragraph: EM and F1, in percent, of the best span, by the official rules; float32 beside int8;
-- SQuAD 2.0, of the 24 articles that calibration leaves out: whether the margin tells what has no answer;
+- SQuAD 2.0, of the articles that calibration leaves out: whether the margin tells what has no answer;
 - in the pipeline, over all paragraphs of a set: the figures of ``eval.calibration``, every third question asked without
   its gold passages;
 - time: eight passages of about 150 tokens, beside the same network in transformers, in one run.
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.calibration import asked, figures, halves
+from eval.calibration import asked, figures, fitted_titles, title
 from eval.command import own_index
 from eval.confidence import auroc
 from eval.holders import Holders
@@ -142,17 +142,20 @@ def _figures(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[], di
         random.Random(options.seed).shuffle(order)  # noqa: S311
         return order[: options.questions]
 
+    def unfitted(question_set: QuestionSet) -> list[Question]:
+        return [question for question in question_set.questions if title(question) not in fitted]
+
+    # SQuAD 2.0's paragraphs are SQuAD 1.1's: both leave out the articles that the calibration was fitted on.
+    fitted = fitted_titles(load_set(options.sets / "squad11_dev" / "squad.json"))
     for name in GIVEN:
         question_set = load_set(options.sets / name / "squad.json")
-        # SQuAD 2.0's paragraphs are SQuAD 1.1's: what was fitted on half of the articles is reported on the others.
-        own = halves(question_set)[1] if name == "squad20_dev" else question_set.questions
-        questions = drawn(own)
+        questions = drawn(unfitted(question_set) if name == "squad20_dev" else question_set.questions)
         for precision in ("fp32", "int8"):
             reader = SpanReader(MiniReader("int8" if precision == "int8" else "fp32"), precision)
             yield f"given {name} {precision}", lambda s=question_set, q=questions, r=reader: given(s, q, r)  # type: ignore[misc]
     for name in OPEN:
         question_set = load_set(options.sets / name / "squad.json")
-        questions = drawn(halves(question_set)[1] if name == "squad11_dev" else question_set.questions)
+        questions = drawn(unfitted(question_set))
         yield f"open {name}", lambda s=question_set, q=questions: in_pipeline(s, q)  # type: ignore[misc]
     yield "time", speed
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from eval.calibration import fitted_titles, halves, title
 from eval.questions import load_set
 from eval.reading import given
 from index.passage import Hit
@@ -63,3 +64,11 @@ def test_without_questions_that_have_no_answer(tmp_path: Path) -> None:
     question_set = load_set(squad(tmp_path, {"When?": ["1862"], "Who?": ["Jane Ash"]}))
     found = given(question_set, question_set.questions, Finds({"When?": ("1862", 5.0)}))
     assert found == {"n": 2, "EM": 50, "F1": 50}
+
+
+def test_questions_without_an_answer_have_an_article_too(tmp_path: Path) -> None:
+    question_set = load_set(squad(tmp_path, {"When?": ["1862"], "Why?": []}))
+    assert [title(question) for question in question_set.questions] == ["Mill", "Mill"]
+    assert fitted_titles(question_set) == frozenset()  # half of one article, rounded down
+    fitted, reported = halves(question_set)
+    assert (fitted, len(reported)) == ([], 2)
