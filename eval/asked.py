@@ -1,6 +1,6 @@
 """What the evaluation wants of a pipeline and of its index; ``rag.pipeline.Pipeline`` is one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from index.passage import Document, Hit, Passage
@@ -25,6 +25,15 @@ class Library(Protocol):
         """The document of that id."""
 
 
+def rows_of(library: Library, doc_ids: Iterable[str]) -> dict[str, list[int]]:
+    """The passage_ids of each of these documents, ascending; [] for one that the index lacks."""
+    rows: dict[str, list[int]] = {doc_id: [] for doc_id in doc_ids}
+    for passage in library.passages:
+        if passage.doc_id in rows:
+            rows[passage.doc_id].append(passage.passage_id)
+    return rows
+
+
 class Asked(Protocol):
     """What is wanted of a pipeline."""
 
@@ -40,3 +49,8 @@ class Asked(Protocol):
 
     def trace_from(self, question: str, hits: Sequence[Hit], k: int = ..., retrieve_ms: float = ...) -> Trace:
         """The answer that these passages give, found in ``retrieve_ms`` milliseconds."""
+
+
+def search_among(pipeline: Asked, query: str, rows: frozenset[int], k: int) -> list[Hit]:
+    """The k best of these passages: searched, so that they come with the signals that a search gives."""
+    return pipeline.search(query, k, frozenset(range(len(pipeline.index.passages))) - rows)

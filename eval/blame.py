@@ -9,7 +9,7 @@ answer and nothing else (``isolated``): what would be right then is lost before 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from eval.asked import Asked, Library
+from eval.asked import Asked, Library, rows_of, search_among
 from eval.holders import visible
 from eval.questions import Question
 from eval.spans import answer_scores, holds
@@ -93,12 +93,7 @@ class Blamer:
         self._library: Library = pipeline.index
         known = set(self._library.doc_ids)
         named = {doc_id for question in questions for doc_id in question.documents}
-        self._rows: dict[str, list[int]] = {doc_id: [] for doc_id in named & known}
-        self._count = 0
-        for passage in self._library.passages:
-            self._count += 1
-            if passage.doc_id in self._rows:
-                self._rows[passage.doc_id].append(passage.passage_id)
+        self._rows = rows_of(self._library, named & known)
 
     def sound(self, question: Question) -> bool | None:
         """Whether an answer stands in one of the question's documents, at the places that the set gives, if it does.
@@ -159,9 +154,7 @@ class Blamer:
     def _isolated(self, question: Question, rows: frozenset[int]) -> bool | None:
         if not question.answers:
             return None
-        others = frozenset(range(self._count)) - rows
-        # Searched among these passages alone, so that they come with the signals that a search gives.
-        hits = self._pipeline.search(question.question, min(READ, len(rows)), others)
+        hits = search_among(self._pipeline, question.question, rows, min(READ, len(rows)))
         return is_right(question, self._pipeline.trace_from(question.question, hits, 1).answer)
 
     def _arms(self, question: Question, rows: frozenset[int]) -> tuple[int | None, int | None]:

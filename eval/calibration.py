@@ -14,9 +14,8 @@ import json
 import random
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -26,7 +25,7 @@ from eval.holders import Holders
 from eval.questions import Question, QuestionSet, load_set
 from eval.spans import exact_match, f1, holds
 from index.search import Index
-from rag.calibrate import FILE, features, own_file
+from rag.calibrate import FILE, Calibration, features, own_file
 from rag.evidence import grouped
 from rag.pipeline import READ
 from rag.progress import progress
@@ -93,7 +92,7 @@ def asked(questions: Sequence[Question], index: Index, reader: Reader, holders: 
                 report("asking", number + 1, len(questions))
 
 
-def fit(rows: Sequence[Asked], names: Sequence[str]) -> dict[str, Any]:
+def fit(rows: Sequence[Asked], names: Sequence[str]) -> Calibration:
     """The logistic combination with the highest likelihood (L2, standardised features) and the threshold.
 
     Every signal is evidence for an answer, so none may count against one: signals whose weight comes out negative,
@@ -111,26 +110,22 @@ def fit(rows: Sequence[Asked], names: Sequence[str]) -> dict[str, Any]:
             break
         names = [name for name, weight in zip(names, weights, strict=True) if weight >= 0]
     bias = float(model.intercept_[0] - weights @ mean)
-    sure = confidences(rows, dict(zip(names, weights, strict=True)), bias)
+    sure = confidences(rows, Calibration(dict(zip(names, weights, strict=True)), bias, 0.0))
     held = np.array([row.held for row in rows])
     cuts = np.quantile(sure, np.linspace(0.01, 0.99, 99))
     threshold = max(cuts, key=lambda cut: (sure[held] >= cut).mean() + (sure[~held] < cut).mean())
-    return {
-        "weights": {name: round(float(weight), 5) for name, weight in zip(names, weights, strict=True)},
-        "bias": round(bias, 5),
-        "threshold": round(float(threshold), 4),
-    }
+    kept = {name: round(float(weight), 5) for name, weight in zip(names, weights, strict=True)}
+    return Calibration(kept, round(bias, 5), round(float(threshold), 4))
 
 
-def confidences(rows: Sequence[Asked], weights: dict[str, float], bias: float) -> np.ndarray:
+def confidences(rows: Sequence[Asked], calibration: Calibration) -> np.ndarray:
     """The fitted probability of each row, float64 (n,)."""
-    z = bias + np.array([sum(w * row.features[name] for name, w in weights.items()) for row in rows])
-    return np.asarray(1 / (1 + np.exp(-z)))
+    return np.array([calibration.probability(row.features) for row in rows])
 
 
-def figures(rows: Sequence[Asked], entry: dict[str, Any]) -> dict[str, float]:
+def figures(rows: Sequence[Asked], calibration: Calibration) -> dict[str, float]:
     """What the fit is worth on these rows."""
-    sure = confidences(rows, entry["weights"], entry["bias"])
+    sure = confidences(rows, calibration)
     right = np.array([row.right for row in rows], float)
     held = np.array([row.held for row in rows])
     ranks = np.array([row.rank for row in rows])[held]
@@ -146,8 +141,8 @@ def figures(rows: Sequence[Asked], entry: dict[str, Any]) -> dict[str, float]:
         "ECE": ece(sure, right) or 0.0,
         "coverage@80": coverage_at_precision(sure, right, 0.8) or 0.0,
         "coverage@90": coverage_at_precision(sure, right, 0.9) or 0.0,
-        "answered": float((sure[held] >= entry["threshold"]).mean()),
-        "refused": float((sure[~held] < entry["threshold"]).mean()),
+        "answered": float((sure[held] >= calibration.threshold).mean()),
+        "refused": float((sure[~held] < calibration.threshold).mean()),
     }
 
 
@@ -167,14 +162,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for half in halves(question_set):
         random.Random(options.seed).shuffle(half)  # noqa: S311
         chosen.append(list(asked(half[: options.questions], index, reader, holders)))
-    entry = fit(chosen[0], USED_SENTENCES if reader.name == "none" else USED)
+    calibration = fit(chosen[0], USED_SENTENCES if reader.name == "none" else USED)
     for name, rows in zip(("fitted on", "reported on"), chosen, strict=True):
-        print(name, " ".join(f"{key}={value:.4g}" for key, value in figures(rows, entry).items()))
+        print(name, " ".join(f"{key}={value:.4g}" for key, value in figures(rows, calibration).items()))
     ships = options.reader in (None, "none")
     place = Path(__file__).parent.parent / "rag" / FILE if ships else own_file()
     place.parent.mkdir(parents=True, exist_ok=True)
     table = json.loads(place.read_text("utf-8")) if place.exists() else {}
-    table[reader.identity] = {**entry, "fitted": {"questions": len(chosen[0]), "seed": options.seed}}
+    table[reader.identity] = {**asdict(calibration), "fitted": {"questions": len(chosen[0]), "seed": options.seed}}
     place.write_text(json.dumps(table, indent=1, sort_keys=True) + "\n", "utf-8")
     return 0
 

@@ -16,7 +16,7 @@ from eval.check import check_json, check_set
 from eval.compare import check_fit, compare
 from eval.fingerprint import fingerprint
 from eval.gates import DEFAULT, LOSS, Gates, check, check_losses, gate_name, load_gates
-from eval.harness import BOTH, Result, evaluate, write_predictions, write_run
+from eval.harness import Result, evaluate, mode_of, write_predictions, write_run
 from eval.questions import QuestionSet, check_documents, load_set
 from eval.records import read_json
 from eval.report import Report, report_json, report_text
@@ -64,8 +64,8 @@ def run_eval(
     """
     question_set = load_set(options.set)
     gates = load_gates(options.gates or DEFAULT)
+    mode = mode_of(given_paragraph=options.given_paragraph, without_gold=options.without_gold)
     _check_options(options, question_set)
-    mode = "given_paragraph" if options.given_paragraph else "without_gold" if options.without_gold else "open"
     baseline = _baseline(options, gate_name(question_set.name, mode), gates)
     absent = _absent_corpus(options, question_set)
     if absent is None:
@@ -144,8 +144,6 @@ def _print_findings(options: argparse.Namespace, question_set: QuestionSet, libr
 
 def _check_options(options: argparse.Namespace, question_set: QuestionSet) -> None:
     """Complaints that should come before the work, not after it."""
-    if options.given_paragraph and options.without_gold:
-        raise InputError(BOTH)
     if options.run_file is not None and (options.given_paragraph or options.without_gold):
         raise InputError("--run writes a ranking of all documents: leave out --given-paragraph and --without-gold.")
     if question_set.corpus is not None and (options.corpus or options.index):

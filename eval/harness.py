@@ -34,7 +34,6 @@ from index.passage import Hit
 from rag.answer import Answer, Citation
 from rag.pipeline import READ
 
-BOTH = "--given-paragraph gives the answers, --without-gold takes them away; choose one of the two."
 TAG = "citespan"
 KEPT = Counter({"missed": 500, "right": 200})
 """Of how many questions a report keeps the passages, so that memory stays flat however large the set."""
@@ -70,6 +69,13 @@ class Result:
         return {name: figure.error for name, figure in self.details.items() if figure.error is not None}
 
 
+def mode_of(*, given_paragraph: bool, without_gold: bool) -> str:
+    """The name of the mode that the two flags choose; InputError for both."""
+    if given_paragraph and without_gold:
+        raise InputError("--given-paragraph gives the answers, --without-gold takes them away; choose one of the two.")
+    return "given_paragraph" if given_paragraph else "without_gold" if without_gold else "open"
+
+
 def evaluate(
     question_set: QuestionSet,
     pipeline: Asked,
@@ -86,9 +92,7 @@ def evaluate(
     same digits come out of the same index, reader and set, all but latency and memory. With ``passages``, rows keep
     what was found (``Row.shown``) of as many questions as ``KEPT`` says.
     """
-    if given_paragraph and without_gold:
-        raise InputError(BOTH)
-    mode = "given_paragraph" if given_paragraph else "without_gold" if without_gold else "open"
+    mode = mode_of(given_paragraph=given_paragraph, without_gold=without_gold)
     asked = ask_all(question_set, pipeline, mode=mode, k=k, passages=passages, progress=progress)
     rows = tuple(row for row, _ in asked)
     details = figures_of(rows, without_gold=without_gold)
@@ -252,7 +256,8 @@ def _row(
         scores |= _ranking_scores(list(ranking), question)
     best, best_f1, right = "", 0.0, True
     if answer is not None:
-        best = _best(answer)
+        cited = best_citation(answer)
+        best = cited.quote if cited else ""
         if question.answerable and mode != "without_gold":
             scores |= _answer_scores(question, answer)
             best_f1 = scores["F1_forced"]
@@ -298,10 +303,10 @@ def _ranking_scores(ranking: Sequence[str], question: Question) -> dict[str, flo
 def _answer_scores(question: Question, answer: Answer) -> dict[str, float]:
     forced_em, forced_f1 = answer_scores(question, said(question, answer))
     em, overlap = (forced_em, forced_f1) if answer.answered else answer_scores(question, [])
-    first, pool = _candidates(answer)
+    candidates = _candidates(answer)
     found = {
-        "sentence_hit@1": sentence_hit(first, question, 1),
-        "sentence_hit@3": sentence_hit(pool, question, 3),
+        "sentence_hit@1": sentence_hit(candidates, question, 1),
+        "sentence_hit@3": sentence_hit(candidates, question, 3),
         "EM": em,
         "F1": overlap,
         "EM_forced": forced_em,
@@ -319,17 +324,10 @@ def _answer_scores(question: Question, answer: Answer) -> dict[str, float]:
     return found
 
 
-def _best(answer: Answer) -> str:
-    if answer.answered:
-        return answer.answer or ""
-    return answer.alternatives[0].answer if answer.alternatives else ""
-
-
-def _candidates(answer: Answer) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """(sentence, document) of the best candidate, and of each candidate's first citation, best first."""
-    alternatives = [_place(alternative.citations[0]) for alternative in answer.alternatives]
+def _candidates(answer: Answer) -> list[tuple[str, str]]:
+    """(sentence, document) of each candidate's first citation, best first."""
     own = [_place(answer.citations[0])] if answer.citations else []
-    return own or alternatives[:1], own + alternatives
+    return own + [_place(alternative.citations[0]) for alternative in answer.alternatives]
 
 
 def _place(citation: Citation) -> tuple[str, str]:

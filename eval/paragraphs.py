@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from eval.asked import Asked
+from eval.asked import Asked, rows_of, search_among
 from eval.questions import Question
 from index.passage import Document, Hit, Passage
 from index.sentences import sentences
@@ -23,12 +23,7 @@ class Paragraphs:
     def __init__(self, pipeline: Asked, questions: Iterable[Question]) -> None:
         """Look up which passages the documents were cut into; texts are not kept."""
         self._pipeline = pipeline
-        self._rows: dict[str, list[int]] = {doc_id: [] for question in questions for doc_id in question.gold}
-        passages = pipeline.index.passages
-        for passage in passages:
-            if passage.doc_id in self._rows:
-                self._rows[passage.doc_id].append(passage.passage_id)
-        self._all = frozenset(range(len(passages)))
+        self._rows = rows_of(pipeline.index, (doc_id for question in questions for doc_id in question.gold))
 
     def hits(self, question: Question) -> list[Hit]:
         """The question's gold documents, best first; one that has no passage (all of it masked) is left out.
@@ -39,7 +34,7 @@ class Paragraphs:
         gold = [doc_id for doc_id, relevance in question.gold.items() if relevance > 0]
         rows = frozenset(row for doc_id in gold for row in self._rows[doc_id])
         best: dict[str, Hit] = {}
-        for hit in self._pipeline.search(question.question, max(1, len(rows)), self._all - rows):
+        for hit in search_among(self._pipeline, question.question, rows, max(1, len(rows))):
             if hit.passage.doc_id not in best:
                 document = self._pipeline.index.document(hit.passage.doc_id)
                 best[document.doc_id] = replace(hit, passage=whole(document, hit.passage.passage_id))

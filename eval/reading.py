@@ -28,7 +28,7 @@ from eval.holders import Holders
 from eval.paragraphs import whole
 from eval.questions import Question, QuestionSet, load_set
 from eval.spans import exact_match, f1
-from index.minilm import model_folder
+from index.minilm import Precision, model_folder
 from index.passage import Document, Hit
 from index.search import Index
 from rag.calibrate import Calibration
@@ -39,6 +39,7 @@ from rag.readers import load_reader
 from rag.spans import SpanReader
 
 GIVEN = ("squad11_dev", "squadshifts_amazon", "squad20_dev")
+PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
 OPEN = ("squad11_dev", "realtimeqa_2022")
 PASSAGES, TOKENS = 8, 150
 REPEATS = 9
@@ -75,10 +76,7 @@ def in_pipeline(question_set: QuestionSet, questions: Sequence[Question]) -> dic
     """The figures of ``eval.calibration`` with the calibration that ships."""
     index = Index.open(own_index(question_set))
     reader = load_reader(None)
-    calibration = Calibration.of(reader)
-    rows = list(asked(questions, index, reader, Holders(index.passages)))
-    entry = {"weights": dict(calibration.weights), "bias": calibration.bias, "threshold": calibration.threshold}
-    return figures(rows, entry)
+    return figures(list(asked(questions, index, reader, Holders(index.passages))), Calibration.of(reader))
 
 
 def speed() -> dict[str, float]:
@@ -150,8 +148,8 @@ def _figures(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[], di
     for name in GIVEN:
         question_set = load_set(options.sets / name / "squad.json")
         questions = drawn(unfitted(question_set) if name == "squad20_dev" else question_set.questions)
-        for precision in ("fp32", "int8"):
-            reader = SpanReader(MiniReader("int8" if precision == "int8" else "fp32"), precision)
+        for precision in PRECISIONS:
+            reader = SpanReader(MiniReader(precision), precision)
             yield f"given {name} {precision}", lambda s=question_set, q=questions, r=reader: given(s, q, r)  # type: ignore[misc]
     for name in OPEN:
         question_set = load_set(options.sets / name / "squad.json")

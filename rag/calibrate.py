@@ -79,9 +79,12 @@ class Calibration:
 
     def confidence(self, groups: Sequence[Group], which: int) -> float:
         """The probability in [0, 1] that the wording of ``groups[which]`` answers the question."""
-        known = features(groups, which)
+        return round(self.probability(features(groups, which)), 4)
+
+    def probability(self, known: Mapping[str, float]) -> float:
+        """The logistic combination of these features, unrounded."""
         z = self.bias + sum(weight * known[name] for name, weight in self.weights.items())
-        return round(1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, z)))), 4)
+        return 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, z))))
 
 
 def own_file() -> Path:

@@ -244,27 +244,14 @@ def _span(text: str, length: int) -> tuple[int, int]:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from index.build import is_stale
     from index.store import open_current
     from rag.minireader import IDENTITY
+    from rag.render import plain, status_json
 
-    generation = open_current(_ready(options))
-    manifest = generation.manifest
-    facts = {
-        "generation": generation.name,
-        "created": manifest["created"],
-        "documents": manifest["documents"],
-        "passages": manifest["passages"],
-        "encoder": manifest["encoder"],
-        "reader": IDENTITY,
-        "bytes": sum(file["bytes"] for file in manifest["files"].values()),
-        "stale": is_stale(generation),
-    }
+    facts = status_json(open_current(_ready(options)), IDENTITY)
     if options.json:
         _print_json(facts)
     else:
-        from rag.render import plain
-
         print("\n".join(f"{name:<12}{plain(str(value))}" for name, value in facts.items()))
     return ANSWERED
 

@@ -80,11 +80,11 @@ class Pipeline:
         if not found:
             return refusal(question, "not_found")
         best, *others = found
+        if best.confidence < self.calibration.threshold:
+            return Answer(question, False, None, best.confidence, reason(hits), alternatives=tuple(found[:k]))
         parts: tuple[Part, ...] = ()
         if wanted(question) == "list" and len(several := items(groups)) > 1:
             parts = tuple(part(group, self.index) for group in several)
-        if best.confidence < self.calibration.threshold:
-            return Answer(question, False, None, best.confidence, reason(hits), alternatives=tuple(found[:k]))
         return Answer(
             question,
             answered=True,

@@ -13,6 +13,7 @@ from rag.answer import Answer, Candidate, Citation, Part, line_of
 if TYPE_CHECKING:
     from index.build import BuildReport
     from index.search import Index
+    from index.store import Generation
 
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -108,6 +109,23 @@ def build_json(report: "BuildReport") -> dict[str, Any]:
         "skipped": [{"path": r.path, "reason": r.reason} for r in report.skipped],
         "failed": [{"path": r.path, "reason": r.reason} for r in report.failed],
         "seconds": report.seconds,
+    }
+
+
+def status_json(generation: "Generation", reader: str) -> dict[str, Any]:
+    """The object that ``rag status --json`` prints; ``reader`` is the identity of the one that answers."""
+    from index.build import is_stale
+
+    manifest = generation.manifest
+    return {
+        "generation": generation.name,
+        "created": manifest["created"],
+        "documents": manifest["documents"],
+        "passages": manifest["passages"],
+        "encoder": manifest["encoder"],
+        "reader": reader,
+        "bytes": sum(file["bytes"] for file in manifest["files"].values()),
+        "stale": is_stale(generation),
     }
 
 

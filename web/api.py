@@ -8,9 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 
-from index.build import is_stale
 from rag.pipeline import MAX_QUESTION, checked
-from rag.render import answer_json, document_json, hits_json, json_line
+from rag.render import answer_json, document_json, hits_json, json_line, status_json
 from web import schema
 from web.engine import Engine
 
@@ -111,21 +110,8 @@ def api_routes(engine: Engine, heard: Any) -> APIRouter:
     @router.get("/status", responses=_answers(schema.Status), summary="What the index holds")
     def status() -> Response:
         pipeline = engine.current().pipeline
-        generation = pipeline.index.generation
-        manifest = generation.manifest
-        return json_response(
-            {
-                "generation": generation.name,
-                "created": manifest["created"],
-                "documents": manifest["documents"],
-                "passages": manifest["passages"],
-                "encoder": manifest["encoder"],
-                "reader": pipeline.reader.identity,
-                "bytes": sum(file["bytes"] for file in manifest["files"].values()),
-                "stale": is_stale(generation),
-                "trouble": engine.trouble,
-            }
-        )
+        facts = status_json(pipeline.index.generation, pipeline.reader.identity)
+        return json_response({**facts, "trouble": engine.trouble})
 
     return router
 
