@@ -82,6 +82,7 @@ class TestOwn:
             ('{"id": "q2" 3}', "line 2: not JSON (Expecting ',' delimiter, column 13); expected one object a line"),
             ("[1]", "line 2: found a list, not an object; expected one object a line"),
             ("[" * 100_000, "line 2: JSON that cannot be read"),
+            ('{"id": "q2", "id": "q3"}', "line 2, field 'id': stands twice in one object"),
             ({**LINE, "id": 7}, "line 2, field 'id': expected a string, found a number"),
             ({**LINE, "id": "q1"}, "line 2, field 'id': 'q1' stands twice, first on line 1"),
             ({**LINE, "id": "q2", "question": " "}, "line 2, field 'question': is blank"),
@@ -195,6 +196,12 @@ class TestSquad:
         path = tmp_path / "dev.json"
         path.write_text('{"data":\n [}\n')
         with pytest.raises(InputError, match="line 2: not JSON"):
+            load_set(path)
+
+    def test_a_field_that_stands_twice(self, tmp_path: Path) -> None:
+        path = tmp_path / "dev.json"
+        path.write_text('{"data": [{"title": "t", "paragraphs": [], "title": "u"}]}')
+        with pytest.raises(InputError, match="field 'title': stands twice in one object"):
             load_set(path)
 
     def test_no_question(self, tmp_path: Path) -> None:
