@@ -1,10 +1,10 @@
 """Scores -> a probability, and the decision to answer or not.
 
-Fused scores order passages within one query and never feed this: what does are absolute signals, which compare between
-questions (cosine, share of the query's idf mass matched, the reader's margin, agreement between passages). Their
-logistic combination (Platt, "Probabilistic outputs for support vector machines", 1999) was fitted on questions that the
-weights never saw, by ``eval.calibration``; the coefficients stand in ``rag/models/calibration.json`` and, for readers
-that do not ship, in the user's data folder.
+Fused scores order passages within one query and never feed this: what does are signals that compare between questions
+(cosine, share of the query's idf mass matched, the reader's margin, agreement between passages, and between the
+reader and the retriever's order). Their logistic combination (Platt, "Probabilistic outputs for support vector
+machines", 1999) was fitted on questions that the weights never saw, by ``eval.calibration``; the coefficients stand in
+``rag/models/calibration.json`` and, for readers that do not ship, in the user's data folder.
 """
 
 import json
@@ -28,11 +28,13 @@ def features(groups: Sequence[Group], which: int) -> dict[str, float]:
     """What is known of the candidate ``groups[which]``, by name; ``groups`` are all of the question, best first.
 
     The signals of its best span and of that span's passage, the best signals of any passage of the question, and of its
-    mass (see ``rag.evidence``): the logarithm of its share in all, and its lead over the best other candidate.
+    mass (see ``rag.evidence``): the logarithm of its share in all, and its lead over the best other candidate. And how
+    many passages the retriever put before the first that says it, negative: 0 where reader and retriever agree.
     """
     group = groups[which]
     best = group.spans[0]
     hits = {span.hit.passage.passage_id: span.hit for other in groups for span in other.spans}.values()
+    first = max(span.hit.score for span in group.spans)
     rival = next((other.mass for at, other in enumerate(groups) if at != which), group.mass)
     top = max(other.mass for other in groups)
     total = top + math.log(sum(math.exp(other.mass - top) for other in groups))
@@ -43,6 +45,7 @@ def features(groups: Sequence[Group], which: int) -> dict[str, float]:
         "share": group.mass - total,
         "lead": group.mass - rival,
         "sources": math.log(group.distinct),
+        "place": -float(sum(hit.score > first for hit in hits)),
         "passages": math.log(len({span.hit.passage.passage_id for span in group.spans})),
     }
 

@@ -1,0 +1,101 @@
+"""The features of a candidate and their logistic combination, by hand."""
+
+import math
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from eval.calibration import Asked, confidences, fit
+from index.passage import Hit, Passage
+from rag.calibrate import Calibration, features
+from rag.evidence import Group
+from rag.reader import ScoredSpan
+
+PARTS = {"cosine": 0.5, "bm25_share": 0.25, "idf_matched": 0.75}
+
+
+def span(passage_id: int, fused: float, score: float, cosine: float = 0.5) -> ScoredSpan:
+    text = "It cost $3 million."
+    passage = Passage(passage_id, f"{passage_id}.txt", 0, len(text), text, ((0, len(text)),), ())
+    hit = Hit(passage, fused, PARTS | {"cosine": cosine})
+    return ScoredSpan(hit, 8, 18, (0, len(text)), score, {"margin": 2 * score})
+
+
+def group(*spans: ScoredSpan, distinct: int = 1) -> Group:
+    mass = math.log(sum(math.exp(found.score) for found in spans))
+    return Group(spans, tuple(found.hit.passage.doc_id for found in spans), distinct, mass)
+
+
+def test_features_by_hand() -> None:
+    first = group(span(4, 0.2, math.log(4)), span(2, 0.8, math.log(2), 0.7), distinct=2)
+    second = group(span(1, 0.9, math.log(3), 0.6))
+    known = features([first, second], 0)
+    assert known == pytest.approx(
+        {
+            "margin": 2 * math.log(4),
+            "cosine": 0.5,
+            "bm25_share": 0.25,
+            "idf_matched": 0.75,
+            "top_cosine": 0.7,
+            "top_bm25_share": 0.25,
+            "top_idf_matched": 0.75,
+            "share": math.log(6 / 9),
+            "lead": math.log(6 / 3),
+            "sources": math.log(2),
+            "passages": math.log(2),
+            "place": -1,
+        }
+    )
+    assert features([first, second], 1)["place"] == 0
+    assert features([second], 0)["lead"] == 0
+
+
+def test_place_counts_the_passages_before_the_first_that_says_it() -> None:
+    said, others = span(9, 0.5, 1.0), [group(span(n, 0.9 - n / 10, -1.0)) for n in range(3)]
+    assert features([group(said), *others], 0)["place"] == -3
+    # Equal scores are no order.
+    assert features([group(replace(said, hit=replace(said.hit, score=0.8))), *others], 0)["place"] == -1
+
+
+def test_the_combination_is_a_logistic_one() -> None:
+    calibration = Calibration({"margin": 0.5, "place": 0.25}, -1.0, 0.3)
+    known = {"margin": 4.0, "place": -2.0, "unused": 9.0}
+    assert calibration.probability(known) == pytest.approx(1 / (1 + math.exp(-0.5)))
+    assert calibration.probability({"margin": 1e6, "place": 0.0}) == pytest.approx(1.0)
+    assert calibration.probability({"margin": -1e6, "place": 0.0}) == pytest.approx(0.0, abs=1e-12)
+
+
+def rows(count: int) -> list[Asked]:
+    """Questions whose margin tells mostly whether their answer is there, and a signal that points the wrong way."""
+    draw = random.Random(5)
+    made = []
+    for number in range(count):
+        held = number % 3 > 0
+        margin = draw.gauss(3.0 if held else -1.0, 2.0)
+        known = {"margin": margin, "backwards": -margin + draw.gauss(0.0, 1.0), "noise": draw.random()}
+        made.append(Asked(known, held, held and margin > 0, 0.0, 0.0, 1))
+    return made
+
+
+def test_a_signal_that_counts_against_an_answer_is_left_out() -> None:
+    fitted = fit(rows(300), ("margin", "backwards"))
+    assert list(fitted.weights) == ["margin"]
+    assert fitted.weights["margin"] > 0
+
+
+def test_the_threshold_is_the_lowest_within_one_standard_error_of_the_best() -> None:
+    asked = rows(900)
+    fitted = fit(asked, ("margin",))
+    sure = confidences(asked, fitted)
+    held = np.array([row.held for row in asked])
+
+    def shares(cut: float) -> np.ndarray:
+        return np.array([(sure[held] >= cut).mean(), (sure[~held] < cut).mean()])
+
+    best = max((shares(cut) for cut in sure), key=lambda pair: pair.mean())
+    error = math.sqrt(best[0] * (1 - best[0]) / 600 + best[1] * (1 - best[1]) / 300) / 2
+    assert shares(fitted.threshold).mean() >= best.mean() - error - 0.002
+    assert shares(fitted.threshold - 0.05).mean() < best.mean() - error
+    assert shares(fitted.threshold)[0] > best[0]
