@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from eval.questions import Question
 from rag.normal import ARTICLES, normalise
@@ -50,11 +49,13 @@ def list_f1(predictions: Sequence[str], answers: Sequence[str]) -> float:
     The same source as ``list_exact``, on the words of SQuAD's normalisation, without its rounding to two digits and
     without its rule that an item's numbers must agree.
     """
+    from scipy.optimize import linear_sum_assignment  # slow to import, and few sets have lists
+
     if not predictions or not answers:
         return float(not predictions and not answers)
     words = [normalise(answer).split() for answer in answers]
     pairs = np.array([[_bag_f1(normalise(text).split(), gold) for gold in words] for text in predictions])
-    return _best_assignment(pairs) / max(len(predictions), len(answers))
+    return float(pairs[linear_sum_assignment(pairs, maximize=True)].sum()) / max(len(predictions), len(answers))
 
 
 def answer_scores(question: Question, predictions: Sequence[str]) -> tuple[float, float]:
@@ -173,32 +174,3 @@ def _percent(rows: Sequence[tuple[bool, float, float]], prefix: str) -> dict[str
         total_f1 += overlap
     n = len(rows)
     return {f"{prefix}exact": 100.0 * exact / n, f"{prefix}f1": 100.0 * total_f1 / n, f"{prefix}total": float(n)}
-
-
-def _best_assignment(gains: npt.NDArray[np.float64]) -> float:
-    """The largest sum of one-to-one pairs, gains (n, m): the Hungarian method with potentials (Kuhn 1955), O(n² m)."""
-    cost = -(gains if gains.shape[0] <= gains.shape[1] else gains.T)
-    n, m = cost.shape
-    row_potential, column_potential = np.zeros(n + 1), np.zeros(m + 1)
-    row_of = np.zeros(m + 1, dtype=np.int64)  # row matched to each column, 1-based; 0 is none
-    for row in range(1, n + 1):
-        row_of[0], column = row, 0
-        slack, came_from = np.full(m + 1, np.inf), np.zeros(m + 1, dtype=np.int64)
-        used = np.zeros(m + 1, dtype=bool)
-        while row_of[column]:
-            used[column] = True
-            here = row_of[column]
-            reduced = cost[here - 1] - row_potential[here] - column_potential[1:]
-            better = ~used[1:] & (reduced < slack[1:])
-            slack[1:][better] = reduced[better]
-            came_from[1:][better] = column
-            following = 1 + int(np.argmin(np.where(used[1:], np.inf, slack[1:])))
-            step = slack[following]
-            row_potential[row_of[used]] += step
-            column_potential[used] -= step
-            slack[~used] -= step
-            column = following
-        while column:
-            row_of[column] = row_of[came_from[column]]
-            column = int(came_from[column])
-    return float(-sum(cost[row_of[j] - 1, j - 1] for j in range(1, m + 1) if row_of[j]))
