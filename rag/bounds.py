@@ -101,12 +101,12 @@ def _whole_amount(text: str, start: int, end: int, low: int, high: int) -> Span:
         start -= 1
     if text[start] == "$" and (country := _COUNTRY_DOLLAR.search(text, low, start)):
         start = country.start()
-    if text[end - 1].isdigit():
-        # "$38$ billion": a dollar sign on both sides, as in LaTeX.
-        if text[start:end].count("$") % 2 and end < high and text[end] == "$":
-            end += 1
-        if (percent := _PERCENT.match(text, end, high)) is not None:
-            end = percent.end()
+    amount = text[end - 1].isdigit() or text[end - 1] == "%"
+    # "$38$ billion", "$5\%$": a dollar sign on both sides, as in LaTeX.
+    if amount and end < high and text[end] == "$" and text.count("$", start, end) % 2:
+        end += 1
+    if text[end - 1].isdigit() and (percent := _PERCENT.match(text, end, high)) is not None:
+        end = percent.end()
     if text[end - 1].isdigit() or text[end - 1] == "$":
         magnitude = _MAGNITUDE.match(text, end, high)
         if magnitude is not None:

@@ -46,6 +46,8 @@ def cut(text: str, quote: str) -> str:
         ("It rose 5%.", "5%.", "5%"),
         ("It rose 5\\% then.", "5", "5\\%"),
         ("It rose $5\\%$ then.", "5", "$5\\%$"),
+        ("It rose $5\\%$ then.", "$5\\%", "$5\\%$"),
+        ("It rose $5\\%$ then.", "5\\%", "$5\\%$"),
         ("It rose 5 percent then.", "5", "5 percent"),
         ("It rose 5 per cent then.", "5", "5 per cent"),
         ("It rose 5 percentage points.", "5", "5 percentage points"),
