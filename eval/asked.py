@@ -10,6 +10,9 @@ from rag.pipeline import Trace
 class Library(Protocol):
     """What is wanted of an index."""
 
+    def __len__(self) -> int:
+        """How many passages there are."""
+
     @property
     def passages(self) -> Sequence[Passage]:
         """All passages, in order of their ids."""
@@ -53,4 +56,4 @@ class Asked(Protocol):
 
 def search_among(pipeline: Asked, query: str, rows: frozenset[int], k: int) -> list[Hit]:
     """The k best of these passages: searched, so that they come with the signals that a search gives."""
-    return pipeline.search(query, k, frozenset(range(len(pipeline.index.passages))) - rows)
+    return pipeline.search(query, k, frozenset(range(len(pipeline.index))) - rows)

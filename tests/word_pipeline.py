@@ -42,6 +42,9 @@ class Shelf:
     def document(self, doc_id: str) -> Document:
         return self._documents[doc_id]
 
+    def __len__(self) -> int:
+        return len(self.passages)
+
     def passage(self, row: int) -> Passage:
         return self.passages[row]
 
