@@ -49,10 +49,10 @@ def list_f1(predictions: Sequence[str], answers: Sequence[str]) -> float:
     The same source as ``list_exact``, on the words of SQuAD's normalisation, without its rounding to two digits and
     without its rule that an item's numbers must agree.
     """
-    from scipy.optimize import linear_sum_assignment  # slow to import, and few sets have lists
-
     if not predictions or not answers:
         return float(not predictions and not answers)
+    from scipy.optimize import linear_sum_assignment  # slow to import, and few sets have lists
+
     words = [normalise(answer).split() for answer in answers]
     pairs = np.array([[_bag_f1(normalise(text).split(), gold) for gold in words] for text in predictions])
     return float(pairs[linear_sum_assignment(pairs, maximize=True)].sum()) / max(len(predictions), len(answers))

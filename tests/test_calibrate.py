@@ -74,7 +74,7 @@ def rows(count: int) -> list[Asked]:
     for number in range(count):
         held = number % 3 > 0
         margin = draw.gauss(3.0 if held else -1.0, 2.0)
-        known = {"margin": margin, "backwards": -margin + draw.gauss(0.0, 1.0), "noise": draw.random()}
+        known = {"margin": margin, "backwards": -margin + draw.gauss(0.0, 1.0)}
         made.append(Asked(known, held, held and margin > 0, 0.0, 0.0, 1))
     return made
 
