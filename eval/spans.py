@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import numpy as np
 
 from eval.questions import Question
-from rag.normal import ARTICLES, normalise
+from rag.normal import ARTICLES, normalise, words_f1
 
 _DASHES = re.compile("[\u2013\u2014]")
 _NO_WORD = re.compile(r"[^\w\s]")
@@ -147,22 +147,14 @@ def _countable(answers: Collection[str]) -> list[str]:
 def _bag_f1(prediction: Sequence[str], gold: Sequence[str]) -> float:
     if not prediction or not gold:
         return float(prediction == gold)
-    return _overlap_f1(prediction, gold)
-
-
-def _overlap_f1(prediction: Sequence[str], gold: Sequence[str]) -> float:
-    common = sum((Counter(prediction) & Counter(gold)).values())
-    if not common:
-        return 0.0
-    precision, recall = common / len(prediction), common / len(gold)
-    return (2 * precision * recall) / (precision + recall)  # the scripts' own order of operations
+    return words_f1(prediction, gold)
 
 
 def _scores_v1(prediction: str, answers: Sequence[str]) -> tuple[float, float]:
     """evaluate-v1.1.py: every answer counts as it stands, and two empty sides have F1 0, for they share no word."""
     text = normalise(prediction)
     golds = [normalise(answer) for answer in answers] or [""]
-    return max(float(text == gold) for gold in golds), max(_overlap_f1(text.split(), gold.split()) for gold in golds)
+    return max(float(text == gold) for gold in golds), max(words_f1(text.split(), gold.split()) for gold in golds)
 
 
 def _percent(rows: Sequence[tuple[bool, float, float]], prefix: str) -> dict[str, float]:

@@ -177,6 +177,15 @@ def _place(doc_id: str, line: int, index: "Index") -> str:
     return plain(doc_id if path.lower().endswith(".jsonl") else f"{path}:{line}")
 
 
+def percent(confidence: float) -> int:
+    """A confidence in whole percent, from 1 to 99: what is fitted is never certain."""
+    return min(99, max(1, round(100 * confidence)))
+
+
+def _sure(confidence: float) -> str:
+    return f"{percent(confidence) / 100:.2f}"
+
+
 def citation_text(citation: Citation, index: "Index", style: Style) -> str:
     """Two lines: the sentence with the quote marked; title, source, date and place."""
     at = citation.start - citation.sentence_start
@@ -197,7 +206,7 @@ def answer_text(answer: Answer, index: "Index", style: Style) -> str:
         stands = f"stands in {documents} article{'s' * (documents > 1)}"
         if distinct < documents:
             stands += f", {distinct} of them independent"
-        lines += [f"{style.bold(plain(answer.answer or ''))}   (confidence {answer.confidence:.2f}, {stands})", ""]
+        lines += [f"{style.bold(plain(answer.answer or ''))}   (confidence {_sure(answer.confidence)}, {stands})", ""]
         for citation in answer.citations:
             lines += [citation_text(citation, index, style), ""]
         if answer.parts:
@@ -212,11 +221,11 @@ def answer_text(answer: Answer, index: "Index", style: Style) -> str:
             "not_found": f"nothing in {len(index.doc_ids)} articles comes near this question",
             "weak": "what comes nearest is not sure enough",
         }[answer.reason or "weak"]
-        lines += [style.bold(f"No answer found: {said}.") + f"   (confidence {answer.confidence:.2f})", ""]
+        lines += [style.bold(f"No answer found: {said}.") + f"   (confidence {_sure(answer.confidence)})", ""]
         if others:
             lines.append("Closest:")
     for candidate in others:
-        lines += [f"  {candidate.confidence:.2f}", citation_text(candidate.citations[0], index, style)]
+        lines += [f"  {_sure(candidate.confidence)}", citation_text(candidate.citations[0], index, style)]
     return "\n".join(lines).rstrip()
 
 

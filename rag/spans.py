@@ -1,7 +1,7 @@
 """The neural reader: a network's logits for every token of every passage -> scored spans of the passages.
 
-Candidates of all passages of a question share one softmax, as in "Simple and Effective Multi-Paragraph Reading
-Comprehension" (Clark & Gardner 2018), so their masses compare and the masses of one wording in several passages add up.
+The network was trained with one softmax over all passages of a question, as in "Simple and Effective Multi-Paragraph
+Reading Comprehension" (Clark & Gardner 2018), so that scores compare between passages.
 """
 
 from collections.abc import Iterator, Sequence
@@ -88,8 +88,7 @@ class SpanReader:
 
         The score is the mean of the span's start and end logits, less the same of no answer in its passage, plus
         ``RETRIEVAL`` times what the passage's fused score is above the best one's (so: less, but for the best).
-        Signals: ``margin``, the span's start + end logits less those of no answer in its passage; ``log_mass``, the
-        logarithm of the share that the span, with the candidates that overlap it, has of the question's softmax.
+        Signal: ``margin``, the span's start + end logits less those of no answer in its passage.
         """
         windows = self._network.windows(question, [hit.passage.text for hit in hits])
         top = max((hit.score for hit in hits), default=0.0)
@@ -148,26 +147,12 @@ def _sentence_of(offsets: Offsets, sentences: Sequence[Span], masked: Sequence[S
 
 
 def _scored(hits: Sequence[Hit], found: dict[tuple[int, int, int], tuple[float, float, Span]]) -> list[ScoredSpan]:
-    if not found:
-        return []
-    total = _log_sum([score for score, _, _ in found.values()])
     order = sorted(found.items(), key=lambda item: (-item[1][0], hits[item[0][0]].passage.passage_id, item[0][1]))
-    heads: list[tuple[tuple[int, int, int], float, float, Span]] = []
-    masses: list[list[float]] = []
+    taken: dict[int, list[Span]] = {}
+    spans = []
     for (number, start, end), (score, margin, sentence) in order:
-        for head, mass in zip(heads, masses, strict=True):
-            if head[0][0] == number and head[0][1] < end and start < head[0][2]:
-                mass.append(score)
-                break
-        else:
-            heads.append(((number, start, end), score, margin, sentence))
-            masses.append([score])
-    return [
-        ScoredSpan(hits[number], start, end, sentence, score, {"margin": margin, "log_mass": _log_sum(mass) - total})
-        for ((number, start, end), score, margin, sentence), mass in zip(heads, masses, strict=True)
-    ]
-
-
-def _log_sum(values: Sequence[float]) -> float:
-    top = max(values)
-    return float(top + np.log(np.exp(np.array(values) - top).sum()))
+        better = taken.setdefault(number, [])
+        if not any(first < end and start < last for first, last in better):
+            better.append((start, end))
+            spans.append(ScoredSpan(hits[number], start, end, sentence, score, {"margin": margin}))
+    return spans

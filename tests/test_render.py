@@ -23,6 +23,7 @@ from rag.render import (
     hits_json,
     hits_text,
     json_line,
+    percent,
     plain,
     shown_path,
 )
@@ -181,3 +182,8 @@ def test_paths_are_shown_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     assert shown_path(str(tmp_path / "a" / "b.txt")) == str(Path("a/b.txt"))
     assert shown_path("/elsewhere/b.txt") == "/elsewhere/b.txt"
+
+
+def test_no_confidence_is_shown_as_certainty() -> None:
+    assert [percent(hundredth / 100) for hundredth in range(1, 100)] == list(range(1, 100))
+    assert [percent(value) for value in (0.0, 0.0049, 0.9951, 1.0)] == [1, 1, 99, 99]

@@ -17,7 +17,7 @@ from rag.training.examples import given_passage, read_sources, split_questions
 from rag.training.loop import Recipe, Trainer, batches, group_loss, learning_rate
 from rag.training.network import Reader, blend, load_reader, pack, to_transformers
 from rag.training.retrieved import Passages, load_groups, save_groups
-from rag.training.score import auroc, evaluate, f1, normalise
+from rag.training.score import Found, evaluate
 
 TOWNS = ("Arden", "Borrow", "Caster", "Dunmore", "Elwick", "Fenby", "Garsdale", "Holt", "Ingleby", "Jarrow")
 
@@ -261,13 +261,18 @@ def test_retrieved_groups(data: Path, tokens: Tokens, tmp_path: Path) -> None:
 
 
 def test_scores(fresh: Reader, tokens: Tokens, data: Path) -> None:
-    assert normalise("The  U.S. dollar!") == "us dollar"
-    assert f1("the old man", "an old woman") == pytest.approx(0.5)
-    assert f1("x", "y") == 0.0
-    assert auroc([2.0, 3.0], [1.0, 2.0]) == pytest.approx(0.875)
     scores = evaluate(fresh, tokens, read_squad(data / "squad11_train" / "squad.json"), sample=4)
     assert scores["questions"] == 4
     assert 0 <= scores["em"] <= scores["f1"] <= 100
+
+
+def test_scores_by_hand(fresh: Reader, tokens: Tokens, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"1": Found("The U.S. man!", 3.0), "22": Found("an old woman", 2.0), "333": Found("x", 2.0)}
+    asked = [("1", ("us man",)), ("22", ("y", "the old man")), ("333", ())]
+    questions = [Question("q", 0, 0, "?", paragraph, answers, ()) for paragraph, answers in asked]
+    monkeypatch.setattr("rag.training.score.find", lambda _r, _t, drawn: [given[q.paragraph] for q in drawn])
+    scores = evaluate(fresh, tokens, questions, sample=3)
+    assert scores == {"questions": 3, "em": 50, "f1": pytest.approx(75), "auroc": pytest.approx(0.75)}
 
 
 @pytest.mark.slow

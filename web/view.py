@@ -15,6 +15,7 @@ from index.split import headings
 from index.tokens import tokenize, tokenize_spans
 from rag.answer import Candidate, Citation
 from rag.pipeline import Trace
+from rag.render import percent
 
 LONG = 4000
 """Characters from which a document is long enough for a table of contents."""
@@ -183,8 +184,7 @@ def results_view(asked: Trace, index: Index, shown: int = 10) -> dict[str, Any]:
 
 def _sure(confidence: float) -> dict[str, Any]:
     words = next(words for least, words in _WORDS if confidence >= least)
-    percent = f"{math.floor(100 * confidence)}%" if confidence >= 0.01 else "under 1%"
-    return {"number": confidence, "percent": percent, "words": words}
+    return {"number": confidence, "percent": f"{percent(confidence)}%", "words": words}
 
 
 def _candidate(candidate: Candidate, index: Index) -> dict[str, Any]:

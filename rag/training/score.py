@@ -4,15 +4,15 @@ EM, F1 and their normalisation are those of the official SQuAD 1.1 script (Rajpu
 """
 
 import random
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
-from rag.normal import normalise
+from rag.normal import normalise, words_f1
 from rag.training.data import Example, Group, Question, Tokens
 from rag.training.network import MAX_POSITIONS, Reader, pack
 
@@ -25,13 +25,6 @@ class Found:
 
     text: str
     margin: float
-
-
-def f1(predicted: str, answer: str) -> float:
-    """Token F1 of the normalised texts."""
-    left, right = normalise(predicted).split(), normalise(answer).split()
-    common = sum((Counter(left) & Counter(right)).values())
-    return 2 * common / (len(left) + len(right)) if common else 0.0
 
 
 def find(reader: Reader, tokens: Tokens, questions: Sequence[Question], batch: int = 16) -> list[Found]:
@@ -82,7 +75,7 @@ def evaluate_groups(reader: Reader, groups: Sequence[Group]) -> dict[str, float]
     return {
         "questions": float(len(groups)),
         "exact": _percent(right),
-        "auroc": auroc(with_answer, without) if right and without else 0.5,
+        "auroc": _auroc(with_answer, without) if right and without else 0.5,
     }
 
 
@@ -102,10 +95,13 @@ def evaluate(
     answered = [(question, span) for question, span in zip(drawn, found, strict=True) if question.answers]
     without = [span.margin for question, span in zip(drawn, found, strict=True) if not question.answers]
     exact = [max(normalise(span.text) == normalise(a) for a in question.answers) for question, span in answered]
-    overlap = [max(f1(span.text, a) for a in question.answers) for question, span in answered]
+    overlap = [
+        max(words_f1(normalise(span.text).split(), normalise(a).split()) for a in question.answers)
+        for question, span in answered
+    ]
     scores = {"questions": float(len(drawn)), "em": _percent(exact), "f1": _percent(overlap)}
     if without and answered:
-        scores["auroc"] = auroc([span.margin for _, span in answered], without)
+        scores["auroc"] = _auroc([span.margin for _, span in answered], without)
     return scores
 
 
@@ -113,10 +109,5 @@ def _percent(values: Sequence[float]) -> float:
     return 100 * float(np.mean(values)) if len(values) else 0.0
 
 
-def auroc(above: Sequence[float], below: Sequence[float]) -> float:
-    """Probability that a value of ``above`` exceeds one of ``below``, ties counting half (Mann-Whitney)."""
-    values = np.concatenate([above, below])
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    n, m = len(above), len(below)
-    return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m))
+def _auroc(above: Sequence[float], below: Sequence[float]) -> float:
+    return float(roc_auc_score([1] * len(above) + [0] * len(below), [*above, *below]))
