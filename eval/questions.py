@@ -135,8 +135,9 @@ def _load_squad(path: Path) -> QuestionSet:
         title = article.text("title", default="")
         for paragraph in article.children("paragraphs"):
             # Titles come as in a URL: the id keeps them as they stand, the shown title is what a person would read.
-            doc_id = f"{title or path.stem}#{numbers[title]}"
-            numbers[title] += 1
+            head = title or path.stem
+            doc_id = f"{head}#{numbers[head]}"
+            numbers[head] += 1
             shown = urllib.parse.unquote(title).replace("_", " ") or None
             documents.append(Document(doc_id, paragraph.text("context", blank=True), title=shown))
             for qa in paragraph.children("qas"):

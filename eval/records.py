@@ -42,9 +42,9 @@ class Record:
             raise self.error(name, "is blank")
         return self._encodable(name, value)
 
-    def texts(self, name: str, *, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+    def texts(self, name: str) -> tuple[str, ...]:
         """A list of strings, none of them blank."""
-        values = self._value(name, default)
+        values = self._value(name, None)
         if not isinstance(values, list | tuple):
             raise self.error(name, f"expected a list of strings, found {_kind(values)}")
         for number, value in enumerate(values):

@@ -21,7 +21,7 @@ from index.sparse import Sparse
 from index.split import BUDGET, split, visible
 from index.tokens import tokenize
 
-RECIPE = "1"  # changes when loading, masking, splitting or tokenising give other passages or terms
+RECIPE = "2"  # changes when loading, masking, splitting or tokenising give other passages or terms
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how much of it is done and how much there is."""
 
@@ -128,6 +128,9 @@ def _load(sources: Sequence[Source], previous: store.Generation | None, progress
         for unit in read(source):
             if isinstance(unit, Rejected):
                 corpus.rejected.append(unit)
+            elif unit.doc_id in origin:  # a line of a.jsonl, and a file that is called "a.jsonl#b.txt"
+                reason = f"{origin[unit.doc_id]!r} has a document of this id, too: rename one of them"
+                corpus.rejected.append(Rejected(unit.doc_id, reason, "failed"))
             else:
                 loaded.append(unit)
                 origin[unit.doc_id] = str(source.path.resolve())

@@ -49,10 +49,6 @@ class Encoder(Protocol):
     def dim(self) -> int:
         """Length of a vector."""
 
-    @property
-    def max_tokens(self) -> int:
-        """Tokens of a text that are read, special ones included; the rest is cut."""
-
     def encode_passages(self, texts: Sequence[str], progress: Progress | None = None) -> Floats:
         """Encode passages, (n, dim) unit rows in the order given; ``progress`` gets how many more are done."""
 
@@ -79,7 +75,6 @@ class EmbeddedEncoder:
         f"{EMBEDDED}@{hashlib.sha256((minilm.WEIGHTS_SHA256 + minilm.TOKENIZER_SHA256).encode()).hexdigest()[:16]}"
     )
     dim = minilm.DIM
-    max_tokens = minilm.MAX_TOKENS
 
     def __init__(self, *, eager: bool = False) -> None:
         """Start checking the weights; ``eager`` also starts the graph."""
@@ -121,12 +116,12 @@ class FolderEncoder:
 
     def __init__(self, model: str) -> None:
         """Find, check and load it: a folder, or a name that the local Hugging Face cache knows."""
-        self.name = model
         folder = _folder_of(model)
+        # An index keeps the name: a folder must be found again from elsewhere.
+        self.name = str(folder.resolve()) if Path(model).expanduser().is_dir() else model
         _refuse_code(folder)
         self.identity = f"{Path(model).name}@{_content_hash(folder)[:16]}"
-        self._model = _load(folder, model)
-        self.max_tokens = int(self._model.max_seq_length or 512)
+        self._model = _load(folder, self.name)
         self.dim = len(self.encode_query("dimension"))
 
     def encode_passages(self, texts: Sequence[str], progress: Progress | None = None) -> Floats:

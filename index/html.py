@@ -3,6 +3,7 @@
 The text is trafilatura's own rendering, kept in the index: offsets of such a document are offsets of that text.
 """
 
+import codecs
 import logging
 import re
 from functools import lru_cache
@@ -13,8 +14,10 @@ from index.passage import Span
 _DECLARED = re.compile(rb"<meta[^<>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE)
 _XML = re.compile(rb"\s*<\?xml[^<>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_.:-]{2,40})")
 _XML_DECLARATION = re.compile(r"\s*<\?xml[^<>]{0,500}\?>")
-# Characters that XML, and so lxml, has no place for.
 _ROW = re.compile(r"^\|[^\n]*\|[ \t]*$", re.MULTILINE)
+# Python's names for what is no character set; punycode is decoded in quadratic time.
+_NO_CHARSETS = {"punycode", "idna", "unicode_escape", "raw_unicode_escape", "unicode-escape", "raw-unicode-escape"}
+# Characters that XML, and so lxml, has no place for.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\ufffe\uffff]")
 
 
@@ -23,9 +26,13 @@ class ExtractionError(Exception):
 
 
 def declared_encoding(data: bytes) -> str | None:
-    """The encoding that a page says it has in its first 4,096 bytes, None if it says nothing."""
+    """The encoding that a page says it has in its first 4,096 bytes, None if it says none that a page can have."""
     match = _XML.match(data[:4096]) or _DECLARED.search(data[:4096])
-    return match.group(1).decode("ascii").lower() if match else None
+    try:
+        name = codecs.lookup(match.group(1).decode("ascii")).name if match else None
+    except LookupError:
+        return None
+    return None if name in _NO_CHARSETS else name
 
 
 def extract(markup: str) -> tuple[str, dict[str, str | None]]:

@@ -82,7 +82,8 @@ def find(paths: Sequence[Path]) -> list[Source]:
 
     An id is the path below the folder given, "/" between its parts; with several PATHs it begins with the folder's
     name; of a file given it is the name. Bytes of a name that are not UTF-8 are written ``\\xff``. What begins with "."
-    is not scanned. A link is followed while it stays inside the folder given, and no file or folder is scanned twice.
+    is not scanned. A link is followed while it stays inside the folder given. No file or folder is scanned twice, also
+    not when one PATH lies in another: what it holds belongs to the PATH given first.
     Pipes, devices and folders that cannot be listed are in the result: ``read`` rejects them with the reason.
 
     Raises InputError if a PATH does not exist or cannot be read, or if two files get one id.
@@ -90,6 +91,7 @@ def find(paths: Sequence[Path]) -> list[Source]:
     if not paths:
         raise InputError("No path was given; name at least one folder or file of articles.")
     sources: list[Source] = []
+    visited: set[str] = set()
     for path in paths:
         try:
             folder = stat.S_ISDIR(path.stat().st_mode)
@@ -104,8 +106,9 @@ def find(paths: Sequence[Path]) -> list[Source]:
         if folder:
             root = path.resolve()
             prefix = f"{root.name}/" if len(paths) > 1 and root.name else ""
-            sources += [Source(file, _printable(prefix + name)) for file, name in _walk(path)]
-        else:
+            sources += [Source(file, _printable(prefix + name)) for file, name in _walk(path, visited)]
+        elif (real := os.path.realpath(path)) not in visited:
+            visited.add(real)
             sources.append(Source(path, _printable(path.resolve().name if path.name in ("", "..") else path.name)))
     seen: dict[str, Path] = {}
     for source in sources:
@@ -151,10 +154,12 @@ def decode(data: bytes, declared: str | None = None) -> str:
     return _text(data, encoding)
 
 
-def _walk(root: Path) -> Iterator[tuple[Path, str]]:
-    """Files below ``root`` with their path in it; folders that cannot be listed come as if they were files."""
+def _walk(root: Path, visited: set[str]) -> Iterator[tuple[Path, str]]:
+    """Files below ``root`` with their path in it; folders that cannot be listed come as if they were files.
+
+    What is ``visited``, by its real path, is left out, and what is met is added.
+    """
     inside = os.path.realpath(root)
-    visited: set[str] = set()
     folders: list[tuple[Path, str]] = [(root, "")]
     links: list[tuple[Path, str]] = []
     while folders or links:

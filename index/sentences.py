@@ -287,7 +287,9 @@ def _cut(shown: str, start: int, end: int) -> Iterator[Span]:
         piece = _trim(shown, start, stop)
         if piece[0] < piece[1]:
             yield piece
-        start = _trim(shown, stop, end)[0]
+        start = stop
+        while start < end and shown[start] in _EDGE:
+            start += 1
     if start < end:
         yield start, end
 

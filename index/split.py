@@ -36,19 +36,17 @@ def split(
     document: Document,
     count_tokens: Callable[[list[str]], list[int]],
     budget: int = BUDGET,
-    overlap: int = 0,
     first_id: int = 0,
 ) -> list[Passage]:
-    """Passages of ``document`` in ascending order, with ids from ``first_id`` on; together they hold every sentence.
+    """Passages of ``document`` in ascending order, with ids from ``first_id`` on; every sentence is in one of them.
 
     ``count_tokens`` gives the number of tokens of each text and is called once, with all sentences. A passage holds
     at most ``budget`` tokens unless its one sentence, with the headings over it, has more. When the next sentence
     does not fit, the break goes to the last heading in the passage, else to the last paragraph bound, if at least
-    half the budget lies before it. ``overlap`` is how many tokens of whole sentences the next passage may repeat (0:
-    every sentence is in one passage only); it must be less than half the budget.
+    half the budget lies before it.
     """
-    if budget < 1 or not 0 <= overlap < max(1, budget / 2):
-        raise ValueError(f"a budget of {budget} tokens cannot have an overlap of {overlap}")
+    if budget < 1:
+        raise ValueError(f"a budget of {budget} tokens")
     shown = blanked(document)
     found = list(blocks(document, shown))
     by_block = [list(block_sentences(shown, block)) for block in found]
@@ -59,7 +57,7 @@ def split(
     units = _units(found, by_block, counts, budget)
     passages = []
     first = 0  # the first masked span that ends behind the passage's start; passages ascend
-    for number, group in enumerate(_fill(units, budget, overlap), start=first_id):
+    for number, group in enumerate(_fill(units, budget), start=first_id):
         spans = tuple(span for unit in group for span in unit.sentences)
         start, end = spans[0][0], spans[-1][1]
         while first < len(document.masked) and document.masked[first][1] <= start:
@@ -113,19 +111,16 @@ def _units(blocks: list[Block], by_block: list[list[Span]], counts: list[int], b
     return units
 
 
-def _fill(units: list[_Unit], budget: int, overlap: int) -> Iterator[list[_Unit]]:
+def _fill(units: list[_Unit], budget: int) -> Iterator[list[_Unit]]:
     """Groups of units, each a passage; see ``split`` for the rules."""
     group: list[_Unit] = []
-    repeated = 0  # units at the head of the group that the passage before holds too
     for unit in units:
-        while len(group) > repeated and _too_much(group, unit, budget):
-            place = _break(group, unit, budget, repeated)
+        while group and _too_much(group, unit, budget):
+            place = _break(group, unit, budget)
             yield group[:place]
-            group, repeated = _repeat(group, place, overlap)
-        if group and len(group) == repeated and _too_much(group, unit, budget):
-            group, repeated = [], 0
+            group = group[place:]
         group.append(unit)
-    if len(group) > repeated:
+    if group:
         yield group
 
 
@@ -134,23 +129,14 @@ def _too_much(group: list[_Unit], unit: _Unit, budget: int) -> bool:
     return sum(held.tokens for held in group) + unit.tokens > budget or gap > SENTENCE_LIMIT
 
 
-def _break(group: list[_Unit], unit: _Unit, budget: int, repeated: int) -> int:
+def _break(group: list[_Unit], unit: _Unit, budget: int) -> int:
     """Where in ``group`` the passage ends (its length: before ``unit``)."""
     if unit.sentences[0][0] - group[-1].sentences[-1][1] > SENTENCE_LIMIT:
         return len(group)
     best = (unit.bound, len(group))
     before = 0
     for place, held in enumerate(group):
-        if place > repeated and before >= budget / 2:
+        if place and before >= budget / 2:
             best = max(best, (held.bound, place))
         before += held.tokens
     return best[1]
-
-
-def _repeat(group: list[_Unit], place: int, overlap: int) -> tuple[list[_Unit], int]:
-    """The next group: the units after ``place``, led by those before it that fit into the overlap."""
-    first, tokens = place, 0
-    while first > 1 and tokens + group[first - 1].tokens <= overlap:
-        first -= 1
-        tokens += group[first].tokens
-    return group[first:], place - first

@@ -314,6 +314,8 @@ def _open(folder: Path, digest: str) -> Generation:
     if any(r.offset < 0 or r.size < 0 or r.offset + r.size > size for r in records):
         raise damaged(folder, "a document lies outside texts.bin")
     rows = {record.doc_id: row for row, record in enumerate(records)}
+    if len(rows) < len(records):
+        raise damaged(folder, "two documents have one id")
     return Generation(folder.name, folder, manifest, records, rows, arrays, texts)
 
 

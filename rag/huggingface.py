@@ -1,12 +1,13 @@
 """Any Hugging Face model for extractive question answering as a reader's network (``--reader NAME``), in PyTorch.
 
-NAME is a folder or a name on the hub; a name that is not in the local cache is downloaded by transformers. Only
-safetensors weights are read, and no code that comes with a model is run.
+NAME is a folder or a name that the local Hugging Face cache knows; nothing is downloaded. Only safetensors weights are
+read, and no code that comes with a model is run.
 """
 
 import hashlib
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,15 +28,20 @@ class HuggingFaceReader:
         logging.set_verbosity_error()
         logging.disable_progress_bar()
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+            self._tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, local_files_only=True)
             self._model, told = AutoModelForQuestionAnswering.from_pretrained(
-                name, trust_remote_code=False, use_safetensors=True, output_loading_info=True
+                name,
+                trust_remote_code=False,
+                local_files_only=True,
+                use_safetensors=True,
+                output_loading_info=True,
             )
-        except Exception as error:  # transformers raises whatever the hub, the file system or a model's files do
+        except Exception as error:  # transformers raises whatever the file system or a model's files do
             first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ModelError(
                 f"the reader {name!r} cannot be loaded ({first.rstrip('.')}): "
-                "give the folder or name of a Hugging Face model for extractive question answering, or `none`"
+                "give the folder of a Hugging Face model for extractive question answering, the name of one that was "
+                f"fetched with `hf download {name}`, or `none`"
             ) from error
         if told["missing_keys"]:
             raise ModelError(f"the model {name!r} was not trained to answer questions: give one that was, or `none`")
@@ -47,7 +53,7 @@ class HuggingFaceReader:
         self._longest = min(TOKENS, self._tokenizer.model_max_length)
         self._typed = "token_type_ids" in self._tokenizer.model_input_names
         self._lock = threading.Lock()
-        self.identity = f"{name}@{_digest(self._model)[:16]}"
+        self.identity = f"{Path(name).name}@{_digest(self._model)[:16]}"
 
     def windows(self, question: str, texts: Sequence[str]) -> list[Window]:
         """Cover each text by windows of at most 384 tokens (or what the model takes), neighbours sharing 128."""

@@ -105,7 +105,7 @@ def test_added_changed_deleted_and_unchanged(tmp_path: Path, write: Write) -> No
 class CountingEncoder:
     """Vectors from the texts' lengths; remembers what it encoded."""
 
-    name, dim, max_tokens = "counting", 4, 256
+    name, dim = "counting", 4
 
     def __init__(self, identity: str = "counting@1") -> None:
         self.identity = identity
@@ -234,6 +234,16 @@ def test_several_paths(tmp_path: Path, write: Write) -> None:
     assert list(store.open_current(root).rows) == ["a.txt"]
     with pytest.raises(InputError, match="both get the document id"):
         build([tmp_path / "one", tmp_path / "three" / "one"], root)
+
+
+def test_two_documents_of_one_id(tmp_path: Path, write: Write) -> None:
+    line = '{"id": "b.txt", "text": "The old bridge was built of stone."}'
+    folder = write(tmp_path / "corpus", {"a.jsonl": line, "a.jsonl#b.txt": "The new bridge is made of steel."})
+    report = build([folder], tmp_path / "index")
+    assert (report.scanned, report.documents) == (2, 1)
+    (failed,) = report.failed
+    assert failed.path == "a.jsonl#b.txt"
+    assert "rename one of them" in failed.reason
 
 
 def test_names_that_are_not_utf_8(tmp_path: Path, write: Write) -> None:

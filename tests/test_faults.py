@@ -177,7 +177,6 @@ class Remembers:
     def __init__(self) -> None:
         encoder = load_encoder(None, query_only=True)
         self.name, self.identity, self.dim = encoder.name, encoder.identity, encoder.dim
-        self.max_tokens = encoder.max_tokens
         self.encode_passages = encoder.encode_passages
         self.encode_query = cache(encoder.encode_query)
 

@@ -74,8 +74,19 @@ def test_two_files_with_one_id(tmp_path: Path) -> None:
         write(tmp_path / folder / "a.txt", TEXT)
     with pytest.raises(InputError, match=r"would both get the document id 'in/a.txt'"):
         find([tmp_path / "x/in", tmp_path / "y/in"])
-    with pytest.raises(InputError, match="would both"):
-        find([tmp_path / "x/in", tmp_path / "x/in"])
+
+
+def test_paths_within_one_another(tmp_path: Path) -> None:
+    inner = write(tmp_path / "news" / "sub" / "a.txt", TEXT)
+    write(tmp_path / "news" / "b.txt", TEXT)
+    news, sub = tmp_path / "news", tmp_path / "news" / "sub"
+    for paths, expected in (
+        ([news, sub], ["news/b.txt", "news/sub/a.txt"]),
+        ([sub, news], ["news/b.txt", "sub/a.txt"]),
+        ([inner, news], ["a.txt", "news/b.txt"]),
+        ([news, inner, news], ["news/b.txt", "news/sub/a.txt"]),
+    ):
+        assert [source.doc_id for source in find(paths)] == expected
 
 
 def test_links_are_followed_inside_the_folder_only_and_nothing_is_met_twice(tmp_path: Path) -> None:
@@ -292,6 +303,16 @@ def test_html(tmp_path: Path) -> None:
     declared = PAGE.replace("utf-8", "iso-8859-1").replace("\n", "\r\n").encode("iso-8859-1")
     assert one(write(tmp_path / "b.htm", declared)).text == document.text
     assert one(write(tmp_path / "c.html", '<?xml version="1.0" encoding="utf-8"?>' + PAGE)).text == document.text
+
+
+@pytest.mark.parametrize("declared", ["punycode", "unicode_escape", "no-such-set", "hex"])
+def test_html_that_declares_no_character_set(tmp_path: Path, declared: str) -> None:
+    page = (
+        f'<html><head><meta charset="{declared}"></head><body><article><p>{TEXT} Caf\u00e9.</p></article></body></html>'
+    )
+    (document,) = read(Source(write(tmp_path / "page.html", page), "page.html"))
+    assert isinstance(document, Document)
+    assert "Café" in document.text
 
 
 def test_html_without_an_article(tmp_path: Path) -> None:

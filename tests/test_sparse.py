@@ -164,6 +164,7 @@ def test_words():
     assert tokenize("Open-weight") == tokenize("open weight")
     assert tokenize("Nvidia's") == tokenize("NVIDIA’s") == ["nvidia"]
     assert tokenize("U.S. p.m.") == tokenize("US pm") == ["us", "pm"]
+    assert tokenize("U.S.Army") == tokenize("US army")
     assert tokenize("cafe\u0301") == tokenize("CAFÉ") == tokenize("cafe")
     assert tokenize("agree\u00adment") == tokenize("agreement")
     assert tokenize("ﬁnance") == tokenize("finance")
@@ -178,6 +179,9 @@ def test_huge_and_odd_input():
     assert tokenize("oil\x00price \ud800 \x07") == ["oil", "price"]
     for unit in ("1,", "a$", "a.", "$", "a'", "\u0301", "US$", "½"):
         tokenize(unit * 20_000)
+    # Runs that are well formed but for their end: in quadratic time these would outlast the test's limit.
+    assert [len(token) for token in tokenize("a." * 200_000 + "aa")] == [MAX_LENGTH, 2]
+    assert [len(token) for token in tokenize("111," * 200_000 + "1111")] == [MAX_LENGTH, 4]
 
 
 @given(st.text(st.characters(), max_size=60) | st.text("aB1,.$%'’\\- é\u0301\n日", max_size=60))

@@ -16,7 +16,6 @@ class Letters:
 
     name = identity = "letters"
     dim = 26
-    max_tokens = 256
 
     def __init__(self):
         self.asked = 0
