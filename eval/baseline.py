@@ -19,7 +19,7 @@ from eval.gates import DEFAULT, LOSS, gate_name, load_gates
 from eval.run import Run, read_run
 from index.errors import InputError, RagError
 
-ROW = ("id", "answerable", "right", "best_f1", "confidence", "scores")
+ROW = ("id", "answerable", "right", "best_right", "confidence", "scores")
 
 
 def place(gates: Path, name: str) -> Path:

@@ -1,6 +1,7 @@
-"""Fit the confidence of a reader: ``python -m eval.calibration SQUAD.json [--reader NAME]``.
+"""Fit the confidence of a reader: ``python -m eval.calibration SQUAD.json [--reader NAME] [--write]``.
 
-The readers that ship have theirs in ``rag/models/calibration.json``, others in the user's data folder.
+What it comes to is printed and, with ``--write``, kept: of readers that ship in ``rag/models/calibration.json``, of
+others in the user's data folder.
 
 The 24 of SQuAD 1.1 dev's 48 articles whose sha1(title) sorts lowest are fitted on, the other 24 are reported on; no
 reader was trained on either. Every question is asked of all paragraphs, as a user would; a third of them with every
@@ -24,6 +25,7 @@ from eval.confidence import auroc, brier_skill, coverage_at_precision, ece
 from eval.holders import Holders
 from eval.questions import Question, QuestionSet, load_set
 from eval.spans import exact_match, f1, holds
+from index.errors import RagError
 from index.search import Index
 from rag.calibrate import FILE, Calibration, features, own_file
 from rag.evidence import grouped
@@ -43,8 +45,8 @@ USED_SENTENCES = ("sentence_cosine", "sentence_words", "lead", "top_cosine", "bm
 class Asked:
     """One question's features, whether its gold was there, and whether its best candidate is right.
 
-    ``exact`` and ``f1`` score that candidate's words (0 where there is none), ``rank`` is the place, from 1, of the
-    first hit in a gold document, 0 where no hit is.
+    ``exact`` and ``f1`` score that candidate's words, ``rank`` is the place, from 1, of the first hit in a gold
+    document, 0 where no hit is.
     """
 
     features: dict[str, float]
@@ -75,7 +77,7 @@ def halves(question_set: QuestionSet) -> tuple[list[Question], list[Question]]:
 
 
 def asked(questions: Sequence[Question], index: Index, reader: Reader, holders: Holders) -> Iterator[Asked]:
-    """Ask each question, every third one without its gold passages."""
+    """Ask each question, every third one without its gold passages; those without any candidate are left out."""
     with progress() as report:
         for number, question in enumerate(questions):
             held = number % 3 > 0
@@ -136,7 +138,7 @@ def figures(rows: Sequence[Asked], calibration: Calibration) -> dict[str, float]
     ranks = np.array([row.rank for row in rows])[held]
     return {
         "n": len(rows),
-        "R@5": float(((ranks > 0) & (ranks <= 5)).mean()),
+        "hit@5": float(((ranks > 0) & (ranks <= 5)).mean()),
         "EM": 100 * float(np.mean([row.exact for row in rows if row.held])),
         "F1": 100 * float(np.mean([row.f1 for row in rows if row.held])),
         "right": float(right[held].mean()),
@@ -152,13 +154,23 @@ def figures(rows: Sequence[Asked], calibration: Calibration) -> dict[str, float]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Fit, report and write."""
+    """Fit and report; 0, or 2 and a sentence on stderr."""
     parser = argparse.ArgumentParser(prog="python -m eval.calibration", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("set", type=Path, help="SQuAD 1.1 dev as SQuAD JSON")
     parser.add_argument("--reader", help="as for `rag ask`")
     parser.add_argument("--questions", type=int, default=3000, help="of each half (3000)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--write", action="store_true", help="keep the fit: with it the reader has a confidence")
     options = parser.parse_args(arguments)
+    try:
+        _fit_and_report(options)
+    except RagError as error:
+        print(f"eval.calibration: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _fit_and_report(options: argparse.Namespace) -> None:
     question_set = load_set(options.set)
     index = Index.open(own_index(question_set))
     holders = Holders(index.passages)
@@ -170,13 +182,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     calibration = fit(chosen[0], USED_SENTENCES if reader.name == "none" else USED)
     for name, rows in zip(("fitted on", "reported on"), chosen, strict=True):
         print(name, " ".join(f"{key}={value:.4g}" for key, value in figures(rows, calibration).items()))
+    if not options.write:
+        return
     ships = options.reader in (None, "none")
     place = Path(__file__).parent.parent / "rag" / FILE if ships else own_file()
     place.parent.mkdir(parents=True, exist_ok=True)
     table = json.loads(place.read_text("utf-8")) if place.exists() else {}
     table[reader.identity] = {**asdict(calibration), "fitted": {"questions": len(chosen[0]), "seed": options.seed}}
     place.write_text(json.dumps(table, indent=1, sort_keys=True) + "\n", "utf-8")
-    return 0
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.blame import RIGHT
 from eval.figures import FIGURES, STATISTICS
 from eval.fingerprint import EQUAL
 from eval.run import Run, RunRow
@@ -129,16 +128,16 @@ def _differences(ours: Run, baseline: Run, pairs: Sequence[tuple[RunRow, RunRow]
 
 
 def _of_means(figure: str, pairs: Sequence[tuple[RunRow, RunRow]]) -> tuple[float | None, float | None, int]:
-    """Over the questions that have the figure in both runs (a citation's precision is of answered ones alone)."""
-    both = [
-        (new.scores[figure], old.scores[figure])
+    """Over the questions that have the figure in either run (a citation's precision is of answered ones alone)."""
+    either = [
+        (new.scores.get(figure, np.nan), old.scores.get(figure, np.nan))
         for new, old in pairs
-        if {figure} <= new.scores.keys() & old.scores.keys()
+        if figure in new.scores or figure in old.scores
     ]
-    if not both:
+    if not either:
         return None, None, len(pairs)
-    _, lower, upper = paired_bootstrap([new for new, _ in both], [old for _, old in both])
-    return lower, upper, len(both)
+    _, lower, upper = paired_bootstrap([new for new, _ in either], [old for _, old in either])
+    return lower, upper, len(either)
 
 
 def _resampled(figure: str, pairs: Sequence[tuple[RunRow, RunRow]]) -> tuple[float | None, float | None, int]:
@@ -152,7 +151,7 @@ def _resampled(figure: str, pairs: Sequence[tuple[RunRow, RunRow]]) -> tuple[flo
     sides = []
     for side in (0, 1):
         rows = [pair[side] for pair in both]
-        labels = [row.answerable if label == "answerable" else row.best_f1 >= RIGHT for row in rows]
+        labels = [row.answerable if label == "answerable" else row.best_right for row in rows]
         sides.append((np.array([row.confidence for row in rows], float), np.array(labels, float)))
     generator = np.random.default_rng(0)
     values = []

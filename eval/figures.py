@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from eval import confidence
-from eval.blame import RIGHT, Blame
+from eval.blame import Blame
 from eval.questions import Question
 from eval.samples import bootstrap_error, mean, percentile, standard_error
 from eval.shown import Shown
@@ -29,8 +29,8 @@ FIGURES: Mapping[str, str] = {
     "sentence_hit@3": "so does one of the best three candidates'",
     "EM": "exact match of the answer, answerable questions, refused counts 0",
     "F1": "word F1 of the answer, answerable questions, refused counts 0",
-    "EM_forced": "exact match of the best candidate, refused or not",
-    "F1_forced": "word F1 of the best candidate, refused or not",
+    "EM_forced": "exact match of the best candidate (of a list: its items), refused or not",
+    "F1_forced": "word F1 of the best candidate (of a list: its items), refused or not",
     "EM_all": "exact match over all questions, as SQuAD 2.0 has it: right to refuse the unanswerable",
     "F1_all": "word F1 over all questions, likewise",
     "list_EM": "exact match of the items, questions that want a list, refused counts 0",
@@ -71,18 +71,19 @@ class Row:
     """What became of one question.
 
     ``answered`` and ``confidence`` are None when it was only searched for (no answer is known to compare with).
-    ``answer`` is "" when refused, ``best`` the best candidate refused or not ("" if there was none), ``best_f1`` its
-    F1, 0 for an unanswerable question. ``ranking`` holds doc_ids, best first, with ``ranking_scores`` along it.
-    ``scores`` are what it adds to the figures that are means, ``timings_ms`` milliseconds by stage. ``problem`` says
-    why it could not be asked at all; it then counts as found nothing and refused. ``right`` is whether it is no miss,
-    ``blame`` the stage that lost it if it is one (``eval.blame``); ``shown`` is kept for a report that shows passages.
+    ``answer`` is "" when refused, ``best`` the best candidate refused or not ("" if there was none), ``best_right``
+    whether that answers the question (``eval.blame.is_right``; an unanswerable one nothing does). ``ranking`` holds
+    doc_ids, best first, with ``ranking_scores`` along it. ``scores`` are what it adds to the figures that are means,
+    ``timings_ms`` milliseconds by stage. ``problem`` says why it could not be asked at all; it then counts as found
+    nothing and refused. ``right`` is whether it is no miss, ``blame`` the stage that lost it if it is one
+    (``eval.blame``); ``shown`` is kept for a report that shows passages.
     """
 
     question: Question
     answered: bool | None = None
     answer: str = ""
     best: str = ""
-    best_f1: float = 0.0
+    best_right: bool = False
     confidence: float | None = None
     ranking: tuple[str, ...] = ()
     ranking_scores: "array[float]" = field(default_factory=lambda: array("d"))
@@ -141,7 +142,7 @@ def _confidence(rows: Iterable[Row], without_gold: bool) -> dict[str, Figure]:
         if row.confidence is None:
             continue
         stated.append(row.confidence)
-        right.append(float(row.best_f1 >= RIGHT))
+        right.append(float(row.best_right))
         answerable.append(float(row.question.answerable))
     found: dict[str, Figure] = {}
     labels = {"right": right, "answerable": answerable}

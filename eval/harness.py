@@ -230,9 +230,8 @@ class _Asker:
             return row
         if self._mode == "without_gold":
             question = replace(question, answerable=False)
-        candidate = answer is not None and question.answerable and is_right(question, answer)
         searched = self._mode == "open"
-        return replace(row, blame=self._blamer.blame(question, hits, right=candidate, searched=searched))
+        return replace(row, blame=self._blamer.blame(question, hits, right=row.best_right, searched=searched))
 
 
 def _ranking(hits: Sequence[Hit]) -> dict[str, float]:
@@ -253,14 +252,14 @@ def _row(
     scores: dict[str, float] = {}
     if ranking is not None and question.answerable:
         scores |= _ranking_scores(list(ranking), question)
-    best, best_f1, right = "", 0.0, True
+    best, best_right, right = "", False, True
     if answer is not None:
         cited = best_citation(answer)
         best = cited.quote if cited else ""
         if question.answerable and mode != "without_gold":
             scores |= _answer_scores(question, answer)
-            best_f1 = scores["F1_forced"]
-            right = answer.answered and is_right(question, answer)
+            best_right = is_right(question, answer)
+            right = answer.answered and best_right
         else:
             right = not answer.answered
             scores["refused"] = float(right)
@@ -273,7 +272,7 @@ def _row(
         answered=answer.answered if answer else None,
         answer=(answer.answer or "") if answer else "",
         best=best,
-        best_f1=best_f1,
+        best_right=best_right,
         confidence=answer.confidence if answer else None,
         ranking=tuple(ranking or ()),
         ranking_scores=array("d", (ranking or {}).values()),

@@ -36,6 +36,7 @@ FAMILIES = {"realtimeqa_2022": "news", "financial_qa_10k": "finance"}
 FIGURES = ("nDCG@10", "R@10", "EM_forced", "F1_forced", "F1_all", "list_F1", "answered", "refused")
 ASKED = {"open": "of the corpus", "given_paragraph": "given the paragraph", "retrieval": "retriever alone"}
 _ROOT = Path(__file__).resolve().parent.parent
+_COUNTED = (".py", ".json", ".onnx", ".safetensors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,13 +207,14 @@ def _measured(task: Task, question_set: QuestionSet, pipeline: Pipeline, commit:
     )
 
 
-def code_hash() -> str:
+def code_hash(root: Path = _ROOT) -> str:
     """Of everything that can change a row: the code and the models of the three packages, without the training."""
     digest = hashlib.sha256()
     for package in ("index", "rag", "eval"):
-        for path in sorted((_ROOT / package).rglob("*")):
-            if path.suffix in (".py", ".json", ".safetensors") and not {"training", "baselines"} & set(path.parts):
-                digest.update(path.relative_to(_ROOT).as_posix().encode() + path.read_bytes())
+        for path in sorted((root / package).rglob("*")):
+            inside = path.relative_to(root)
+            if path.suffix in _COUNTED and not {"training", "baselines"} & set(inside.parts):
+                digest.update(inside.as_posix().encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 

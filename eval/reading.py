@@ -28,6 +28,7 @@ from eval.holders import Holders
 from eval.paragraphs import whole
 from eval.questions import Question, QuestionSet, load_set
 from eval.spans import exact_match, f1
+from index.errors import RagError
 from index.minilm import Precision, model_folder
 from index.passage import Document, Hit
 from index.search import Index
@@ -123,14 +124,18 @@ def export(folder: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print one line of figures each."""
+    """Print one line of figures each; 0, or 2 and a sentence on stderr."""
     parser = argparse.ArgumentParser(prog="python -m eval.reading", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("sets", type=Path, help="the folder that holds the sets")
     parser.add_argument("--questions", type=int, default=3000, help="at most so many of each set, drawn (3000)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    for name, work in _figures(options):
-        print(name, " ".join(f"{key}={value:.4g}" for key, value in work().items()), flush=True)
+    try:
+        for name, work in _figures(options):
+            print(name, " ".join(f"{key}={value:.4g}" for key, value in work().items()), flush=True)
+    except RagError as error:
+        print(f"eval.reading: {error}", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from eval import plots
-from eval.blame import RIGHT, STAGES
+from eval.blame import STAGES
 from eval.figures import Row
 from eval.report import Report, figure_text, interval_text
 from rag.render import plain
@@ -31,7 +31,7 @@ def report_html(report: Report) -> str:
     heading, stages = report.blame
     comparison = report.comparison
     changes = {change.id: change for change in comparison.changes} if comparison else {}
-    sure = [(row.confidence, float(row.best_f1 >= RIGHT)) for row in report.result.rows if row.confidence is not None]
+    sure = [(row.confidence, float(row.best_right)) for row in report.result.rows if row.confidence is not None]
     stated, right = [pair[0] for pair in sure], [pair[1] for pair in sure]
     latency = plots.latency_bars(report.result.figures)
     bars = plots.blame_bars(stages)

@@ -2,7 +2,7 @@
 
 One object. Of it a comparison reads ``fingerprint`` (``eval.fingerprint``), ``figures`` and ``rows``: a row a question
 with ``id``, ``question``, ``answerable``, ``answered`` (null where only documents are judged), ``answer`` ("" when
-refused), ``best`` and ``best_f1`` (of the best candidate, refused or not), ``confidence``, ``right`` (not missed),
+refused), ``best`` and ``best_right`` (the best candidate, refused or not), ``confidence``, ``right`` (not missed),
 ``blame`` (null or the fields of ``eval.blame.Blame``), ``scores`` (what it adds to each figure that is a mean),
 ``timings_ms`` and ``problem``. Readers ignore fields they do not know; a stored baseline (``eval.baseline``) has less.
 """
@@ -28,7 +28,7 @@ class RunRow:
     answerable: bool
     answer: str | None
     right: bool
-    best_f1: float
+    best_right: bool
     confidence: float | None
     scores: Mapping[str, float]
 
@@ -86,7 +86,7 @@ def as_run(result: Result) -> Run:
             row.question.answerable,
             row.answer,
             row.right,
-            row.best_f1,
+            row.best_right,
             row.confidence,
             row.scores,
         )
@@ -118,7 +118,7 @@ def _row_json(row: Row) -> dict[str, Any]:
         "answered": row.answered,
         "answer": row.answer,
         "best": row.best,
-        "best_f1": row.best_f1,
+        "best_right": row.best_right,
         "confidence": row.confidence,
         "right": row.right,
         "blame": asdict(row.blame) if row.blame else None,
@@ -135,7 +135,7 @@ def _run_row(record: Record) -> RunRow:
         answerable=record.flag("answerable"),
         answer=record.text("answer", blank=True) if "answer" in record.data else None,
         right=record.flag("right"),
-        best_f1=_number(record, "best_f1", record.data.get("best_f1")),
+        best_right=record.flag("best_right"),
         confidence=None
         if record.data.get("confidence") is None
         else _number(record, "confidence", record.data["confidence"]),

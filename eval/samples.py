@@ -35,23 +35,34 @@ def paired_bootstrap(
 ) -> tuple[float, float, float]:
     """(difference of means ours - theirs, lower, upper): the percentile interval over resampled questions.
 
-    Both run along the same questions. Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13. The
-    same seed gives the same interval. Raises ValueError when the lengths differ or are 0.
+    Both run along the same questions; where a side is NaN it has no value, and its mean goes without. Efron and
+    Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13; resamples in which a side has no value at all are
+    left out. The same seed gives the same interval. Raises ValueError when the lengths differ or are 0, or a side has
+    no value.
     """
     if len(ours) != len(theirs) or not len(ours):
         raise ValueError(
             f"a paired difference needs the same questions on both sides, got {len(ours)} and {len(theirs)}"
         )
-    differences = np.asarray(ours, float) - np.asarray(theirs, float)
-    n = len(differences)
+    sides = np.array([ours, theirs], float)
+    known = ~np.isnan(sides)
+    if not known.any(axis=1).all():
+        raise ValueError("a paired difference needs a value on both sides")
+    sides = np.where(known, sides, 0.0)
+    n = sides.shape[1]
     generator = np.random.default_rng(seed)
     means = np.empty(resamples)
     step = max(1, _CELLS // n)
     for first in range(0, resamples, step):
         rows = min(step, resamples - first)
-        means[first : first + rows] = differences[generator.integers(0, n, size=(rows, n))].mean(axis=1)
-    lower, upper = np.percentile(means, [50 * (1 - level), 50 * (1 + level)])
-    return float(differences.mean()), float(lower), float(upper)
+        drawn = generator.integers(0, n, size=(rows, n))
+        counts = known[:, drawn].sum(axis=2)
+        totals = sides[:, drawn].sum(axis=2)
+        with np.errstate(invalid="ignore"):
+            means[first : first + rows] = totals[0] / counts[0] - totals[1] / counts[1]
+    lower, upper = np.nanpercentile(means, [50 * (1 - level), 50 * (1 + level)])
+    observed = sides.sum(axis=1) / known.sum(axis=1)
+    return float(observed[0] - observed[1]), float(lower), float(upper)
 
 
 def bootstrap_error(

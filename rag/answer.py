@@ -105,7 +105,8 @@ class Answer:
     """What a question comes to: the best candidate when it is sure enough, else a refusal with the closest spans.
 
     ``confidence`` is the probability that the best candidate is right, refused or not. ``reason`` is None when
-    answered, else one of REASONS. ``timings_ms`` are milliseconds by stage.
+    answered, else one of REASONS. ``parts`` are the items of a list, the answer itself the first of them.
+    ``timings_ms`` are milliseconds by stage.
     """
 
     question: str
@@ -125,6 +126,8 @@ class Answer:
             raise ValueError(f"a confidence of {self.confidence} is no probability")
         if self.answered and (not self.citations or self.answer != self.citations[0].quote or self.reason is not None):
             raise ValueError("an answer is its first citation's quote, and has no reason for a refusal")
+        if self.parts and self.parts[0].answer != self.answer:
+            raise ValueError("an answer that is a list is the first of its parts")
         if not self.answered and (self.answer is not None or self.citations or self.reason not in REASONS):
             raise ValueError("a refusal has a reason, no answer and no citations")
 

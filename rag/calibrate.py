@@ -77,7 +77,7 @@ class Calibration:
             raise ModelError(f"{own}: no calibration can be read from it; remove it and fit anew") from None
         raise ModelError(
             f"no confidence was fitted for the reader {reader.name!r}, and none is shown without: fit it once with "
-            f"`python -m eval.calibration SQUAD.json --reader {reader.name}`, or leave --reader out"
+            f"`python -m eval.calibration SQUAD.json --reader {reader.name} --write`, or leave --reader out"
         )
 
     def confidence(self, groups: Sequence[Group], which: int) -> float:

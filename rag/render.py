@@ -19,7 +19,7 @@ _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 
 
 def plain(text: str) -> str:
-    """The text on one line, with control, bidi and other invisible characters shown as ``\\x..`` marks."""
+    """The text on one line, with control and bidi characters shown as ``\\x..`` marks."""
     return "".join(
         " " if c in "\n\r\t\f\v\x85\u2028\u2029" else f"\\x{ord(c):02x}" if _invisible(c) else c for c in text
     )
@@ -28,7 +28,7 @@ def plain(text: str) -> str:
 def _invisible(character: str) -> bool:
     if character in _BIDI:
         return True
-    # Zero-width joiners (Cf) hold emoji and scripts together; everything else without a shape is shown.
+    # Other characters without a shape (Cf) hold emoji and scripts together, and steer nothing.
     return unicodedata.category(character) in ("Cc", "Cs") or character == "\ufeff"
 
 
@@ -171,10 +171,17 @@ def shown_path(path: str) -> str:
     return str(place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place)
 
 
+def file_line(path: str, line: int) -> int | None:
+    """A stored text's ``line`` as an editor counts it; None where the text is not the file (HTML, JSON lines)."""
+    return None if path.lower().endswith((".html", ".htm", ".jsonl")) else line
+
+
 def _place(doc_id: str, line: int, index: "Index") -> str:
     """The file and line as an editor opens them; of a ``.jsonl`` file, whose lines are documents, the id."""
-    path = shown_path(index.path(doc_id))
-    return plain(doc_id if path.lower().endswith(".jsonl") else f"{path}:{line}")
+    path = index.path(doc_id)
+    if path.lower().endswith(".jsonl"):
+        return plain(doc_id)
+    return plain(shown_path(path) + ("" if file_line(path, line) is None else f":{line}"))
 
 
 def percent(confidence: float) -> int:
@@ -221,7 +228,8 @@ def answer_text(answer: Answer, index: "Index", style: Style) -> str:
             "not_found": f"nothing in {len(index.doc_ids)} articles comes near this question",
             "weak": "what comes nearest is not sure enough",
         }[answer.reason or "weak"]
-        lines += [style.bold(f"No answer found: {said}.") + f"   (confidence {_sure(answer.confidence)})", ""]
+        sure = f"   (confidence {_sure(answer.confidence)})" if answer.confidence else ""
+        lines += [style.bold(f"No answer found: {said}.") + sure, ""]
         if others:
             lines.append("Closest:")
     for candidate in others:

@@ -41,6 +41,7 @@ _CLAUSE = re.compile(
 _JOINT = re.compile(
     r"\s*(?:,|&|,?\s*\b(?:and|or|as well as|along with|plus)\b)\s*(?:(?:the|a|an|both|then|also)\s+)?", re.IGNORECASE
 )
+_STOPS = (".", "!", "?", "…", "。", "！", "？")
 _BREAK = re.compile(r"[;:]\s|\s[—–-]\s|—|,\s+")
 _CAUSE = re.compile(
     r"\b(?:because(?: of)?|due to|owing to|thanks to|on account of|so that|so as to|in order to|in that|given that|"
@@ -71,9 +72,9 @@ def shaped(question: str, spans: Sequence[ScoredSpan]) -> list[ScoredSpan]:
 
 
 def items(groups: Sequence[Group]) -> list[Group]:
-    """The groups that are items of one list, the best first: near it in mass, no wording inside another's.
+    """The groups that are items of one list, ``groups[0]`` first: near it in mass, no wording inside another's.
 
-    Whole sentences are no items.
+    Whole sentences are no items beside it; a line without a full stop is no sentence here (bullets have none).
     """
     found: list[Group] = []
     said: list[str] = []
@@ -82,8 +83,8 @@ def items(groups: Sequence[Group]) -> list[Group]:
             break
         best = group.spans[0]
         words = f" {wording(best.text)} "
-        whole = (best.start, best.end) == best.sentence
-        if not whole and not any(words in other or other in words for other in said):
+        whole = (best.start, best.end) == best.sentence and best.text.endswith(_STOPS)
+        if not found or (not whole and not any(words in other or other in words for other in said)):
             found.append(group)
             said.append(words)
     return found

@@ -23,7 +23,7 @@ def test_a_baseline_holds_nobodys_text_and_no_figure_of_the_machine() -> None:
     assert not any(word in text for word in ("iron", "material", "1890", "timings", "_ms", "memory"))
     kept = json.loads(text)
     assert {"EM", "nDCG@10", "Brier"} <= set(kept["figures"]) <= set(FIGURES)
-    assert set(kept["rows"][0]) == {"id", "answerable", "right", "best_f1", "confidence", "scores"}
+    assert set(kept["rows"][0]) == {"id", "answerable", "right", "best_right", "confidence", "scores"}
     assert len(text.splitlines()) > len(kept["rows"])  # a line a question: a change shows where it is
 
 

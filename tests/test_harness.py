@@ -47,11 +47,29 @@ class TestOpen:
     def test_confidence_is_of_the_best_candidate_refused_or_not(self) -> None:
         result = evaluate(own_set(), WordPipeline(TEXTS))
         assert [row.confidence for row in result.rows] == [0.5, pytest.approx(1 / 3), 0.2, 0.5]
-        assert [row.best_f1 for row in result.rows] == [1, 1, 0, 0]
+        assert [row.best_right for row in result.rows] == [True, True, False, False]
         assert result.figures["AUROC"] == pytest.approx((0.5 + 0 + 0) / 3)
         assert result.figures["AUROC_right"] == pytest.approx((0.5 + 1 + 0 + 1) / 4)
         brier = (0.5**2 + (2 / 3) ** 2 + 0.2**2 + 0.5**2) / 4
         assert result.figures["Brier"] == pytest.approx(brier)
+
+    def test_a_whole_sentence_that_holds_the_answer_is_right_for_the_confidence_too(self) -> None:
+        class Sentences(WordPipeline):
+            def _answer(self, question: str, hits: Sequence[Hit], k: int, timings: dict[str, float]) -> Answer:
+                found = super()._answer(question, hits, k, timings)
+                (cited,) = found.citations
+                whole = replace(cited, quote=cited.sentence, start=cited.sentence_start, end=cited.sentence_end)
+                return replace(found, answer=whole.quote, citations=(whole,))
+
+        bridge = Question("q", "bridge", ("iron",), ("bridge of iron.txt",))
+        result = evaluate(own_set(bridge), Sentences(TEXTS))
+        (row,) = result.rows
+        assert row.best == "The bridge is of iron."
+        assert row.right
+        assert row.scores["F1_forced"] < 0.5
+        assert row.confidence is not None
+        assert result.figures["Brier"] == pytest.approx((1 - row.confidence) ** 2)
+        assert result.figures["coverage@80"] == 1
 
     def test_overlap_only_of_own_sets(self) -> None:
         assert evaluate(own_set(), WordPipeline(TEXTS)).figures["overlap"] == pytest.approx((1 / 1 + 1 / 2 + 1 / 3) / 3)
@@ -106,14 +124,14 @@ class TestOpen:
         class Lists(WordPipeline):
             def _answer(self, question: str, hits: Sequence[Hit], k: int, timings: dict[str, float]) -> Answer:
                 one = super()._answer(question, hits, k, timings)
-                return replace(one, parts=tuple(Part(text, one.citations) for text in ("steel", "the iron", "tin")))
+                return replace(one, parts=tuple(Part(text, one.citations) for text in ("iron", "the steel", "tin")))
 
         two = Question("q", "bridge", ("iron", "steel"), ("bridge of iron.txt",), multi=True)
         one = Question("r", "bridge", ("iron",), ("bridge of iron.txt",))
         result = evaluate(own_set(two, one), Lists(TEXTS))
         # Two of three items stand in the list, whose length counts; the question that wants no list takes the answer.
         assert (result.rows[0].scores["list_EM"], result.rows[0].scores["list_F1"]) == (0, pytest.approx(2 / 3))
-        assert result.rows[0].best_f1 == pytest.approx(2 / 3)
+        assert result.rows[0].best_right
         assert result.rows[1].scores["EM"] == 1
         assert all(row.right for row in result.rows)
 

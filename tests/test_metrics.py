@@ -310,6 +310,12 @@ class TestSamples:
         assert (difference, lower, upper) == paired_bootstrap(ours, theirs)
         assert paired_bootstrap([1, 1], [1, 1]) == (0, 0, 0)
 
+    def test_paired_bootstrap_of_questions_that_one_side_has_no_value_for(self) -> None:
+        # Drawn are the first twice (1 - 1), both (0.5 - 1), or the second twice: there theirs has no mean.
+        assert paired_bootstrap([1, 0], [1, np.nan]) == (-0.5, -0.5, 0)
+        with pytest.raises(ValueError, match="on both sides"):
+            paired_bootstrap([1, 0], [np.nan, np.nan])
+
     @pytest.mark.parametrize(("ours", "theirs"), [([1.0], [1.0, 2.0]), ([], [])])
     def test_paired_bootstrap_wants_pairs(self, ours: list[float], theirs: list[float]) -> None:
         with pytest.raises(ValueError, match="same questions"):

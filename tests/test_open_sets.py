@@ -127,6 +127,16 @@ def test_a_sample_of_questions_is_spread_over_the_set() -> None:
     assert spread(questions, 99) == spread(questions, None) == questions  # type: ignore[arg-type]
 
 
-def test_the_code_has_one_hash() -> None:
+def test_the_hash_of_the_code_is_of_all_that_can_change_a_row(tmp_path: Path) -> None:
     assert code_hash() == code_hash()
-    assert len(code_hash()) == 16
+    root = tmp_path / "training" / "checkout"  # where it lies does not matter
+    parts = ("index/a.py", "rag/models/b.safetensors", "rag/models/c.onnx", "rag/models/d.json", "eval/peers/e.py")
+    others = ("rag/training/f.py", "eval/baselines/g.json", "eval/results.md", "web/h.py")
+    for name in (*parts, *others):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("old")
+    for names, changes in ((parts, True), (others, False)):
+        for name in names:
+            before = code_hash(root)
+            (root / name).write_text("new")
+            assert (code_hash(root) != before) is changes, name

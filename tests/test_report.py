@@ -32,7 +32,7 @@ def row(number: int, right: bool, confidence: float = 0.5, text: str = "who?") -
     best = "gold" if right else "lead"
     score = float(right)
     return Row(
-        question, True, best, best, score, confidence, scores={"F1": score, "R@1": 1.0}, right=right, blame=blame
+        question, True, best, best, right, confidence, scores={"F1": score, "R@1": 1.0}, right=right, blame=blame
     )
 
 

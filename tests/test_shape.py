@@ -104,6 +104,9 @@ def test_items_of_a_list() -> None:
         ]
     )
     assert [g.spans[0].text for g in found] == ["Acme", "Borg", "Crown"]
+    # The answer itself is always the first, and a bullet without a full stop is an item.
+    bullets = [group("Acme sells.", "Acme sells.", 3.0), group("Borg", "Borg", 2.9), group("Crown.", "Crown.", 2.8)]
+    assert [g.spans[0].text for g in items(bullets)] == ["Acme sells.", "Borg"]
     assert len(items([group(f"Then a{n}b came.", f"a{n}b", 0.0) for n in range(20)])) == MAX_ITEMS
 
 

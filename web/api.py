@@ -126,6 +126,6 @@ register_url_convertor("anything", _Anything())
 
 
 def asked_path(request: Request, prefix: str) -> str:
-    """What stands behind ``prefix`` in the path, as a document's id: names that are no UTF-8 keep their bytes."""
+    """What stands behind ``prefix`` in the path, as a document's id; what is no UTF-8 is in none."""
     raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
-    return unquote(raw.decode("latin-1"), errors="surrogateescape").removeprefix(prefix)
+    return unquote(raw.decode("latin-1")).removeprefix(prefix)

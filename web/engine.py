@@ -80,6 +80,8 @@ class Engine:
         except RagError as error:
             self.trouble = str(error)
             return self._opened
+        if name == self._opened.pipeline.index.generation.name:
+            self.trouble = None
         if name in (None, self._opened.pipeline.index.generation.name, self._refused):
             return self._opened
         if self._opening.acquire(blocking=False):

@@ -15,7 +15,7 @@ from index.split import headings
 from index.tokens import tokenize, tokenize_spans
 from rag.answer import Candidate, Citation
 from rag.pipeline import Trace
-from rag.render import percent
+from rag.render import file_line, percent
 
 LONG = 4000
 """Characters from which a document is long enough for a table of contents."""
@@ -124,7 +124,7 @@ def document_view(document: Document, span: Span | None, at: int | None) -> dict
         "length": len(text),
         "earlier": doc_url(document.doc_id) + f"?at={max(0, low - WINDOW)}" if low else None,
         "later": doc_url(document.doc_id) + f"?at={high}" if high < len(text) else None,
-        "json": f"/api/v1/documents/{quote(document.doc_id, safe='', errors='surrogateescape')}",
+        "json": f"/api/v1/documents/{quote(document.doc_id, safe='')}",
     }
 
 
@@ -151,7 +151,7 @@ def _paragraphs(document: Document, low: int, high: int) -> Iterable[Span]:
 def doc_url(doc_id: str, start: int | None = None, end: int | None = None) -> str:
     """The page of a document; the whole id is one segment of the path, so that no "/.." in it climbs."""
     place = f"?start={start}&end={end}#cited" if start is not None else ""
-    return f"/doc/{quote(doc_id, safe='', errors='surrogateescape')}{place}"
+    return f"/doc/{quote(doc_id, safe='')}{place}"
 
 
 # Results
@@ -172,8 +172,7 @@ def results_view(asked: Trace, index: Index, shown: int = 10) -> dict[str, Any]:
         "citations": [_citation(c, index) for c in answer.citations],
         "items": [
             {"answer": part.answer, "citations": [_citation(c, index) for c in part.citations]}
-            for part in answer.parts
-            if part.answer != answer.answer
+            for part in answer.parts[1:]
         ],
         "others": [_candidate(c, index) for c in answer.alternatives if c.answer not in listed],
         "hits": _hits(asked, index, shown),
@@ -202,14 +201,16 @@ def _citation(citation: Citation, index: Index) -> dict[str, Any]:
     masked = [(a, b, "masked") for a, b in document.masked if a < last and b > first]
     about = [value for value in (citation.source, citation.date) if value]
     words = ", ".join([citation.title or citation.document, *about])
+    line = file_line(index.path(citation.document), citation.line)
+    place = citation.document + ("" if line is None else f", line {line}")
     return {
         "runs": runs(document.text, first, last, [(citation.start, citation.end, "cited"), *masked]),
         "title": citation.title or citation.document,
         "about": about,
         "document": citation.document,
-        "line": citation.line,
+        "line": line,
         "url": doc_url(citation.document, citation.start, citation.end),
-        "copied": f"“{citation.sentence}” — {words} ({citation.document}, line {citation.line})",
+        "copied": f"“{citation.sentence}” — {words} ({place})",
     }
 
 

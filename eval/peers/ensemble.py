@@ -16,6 +16,7 @@ import numpy as np
 from eval.questions import Question, load_set
 from eval.spans import cited_right
 from index.embed import load_encoder
+from index.errors import RagError
 from index.fusion import reciprocal_rank_fusion
 from index.load import find, read
 from index.passage import Document
@@ -61,11 +62,20 @@ def hits(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print a line a ranker."""
+    """Print a line a ranker; 0, or 2 and a sentence on stderr."""
     parser = argparse.ArgumentParser(prog="python -m eval.peers.ensemble", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("set", type=Path)
     parser.add_argument("--corpus", type=Path, required=True)
     options = parser.parse_args(arguments)
+    try:
+        _compare(options)
+    except RagError as error:
+        print(f"eval.peers.ensemble: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> None:
     documents = [unit for source in find([options.corpus]) for unit in read(source) if isinstance(unit, Document)]
     places = [(document, span) for document in documents for span in sentences(document)]
     texts = [document.text[start:end] for document, (start, end) in places]
@@ -74,7 +84,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, ranker in rankers(texts).items():
         first, third = hits(questions, ranker, texts, doc_ids)
         print(f"{name:<10} sentence_hit@1 {first:.4f}  sentence_hit@3 {third:.4f}  ({len(questions)} questions)")
-    return 0
 
 
 if __name__ == "__main__":
