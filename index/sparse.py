@@ -143,16 +143,8 @@ class Sparse:
             _damaged("the weights are not one finite number for each posting and term")
         return cls(arrays)
 
-    def scores(self, tokens: Sequence[str]) -> NDArray[np.float64]:
-        """The score of every passage, float64 (n,): equal, bit for bit, to ``BM25Okapi.get_scores(tokens)``."""
-        scores = np.zeros(self._count, np.float64)
-        for term in self._lookup(tokens):
-            rows, saturation = self._posting(term)
-            scores[rows] += self._idf[term] * saturation
-        return scores
-
     def scores_at(self, tokens: Sequence[str], rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """``scores(tokens)[rows]``, float64 (m,), without the scores of all the others."""
+        """The scores of these passages, float64 (m,): equal, bit for bit, to ``BM25Okapi.get_scores(tokens)[rows]``."""
         scores = np.zeros(len(rows), np.float64)
         for term in self._lookup(tokens):
             scores += self._idf[term] * self._saturation_at(term, rows)

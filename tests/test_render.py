@@ -168,6 +168,13 @@ def test_lines_of_jsonl_are_named_by_their_id(root: Path) -> None:
     assert " 1. wire.jsonl#1   " in hits_text(hits, index, PLAIN)
 
 
+def test_a_page_is_cited_without_a_line_of_its_text(root: Path) -> None:
+    index = Index.open(root)
+    found = {hit.passage.doc_id: hit for hit in index.search("ferry boat mill", 50)}
+    assert "ferry.html   " in hits_text([found["ferry.html"]], index, PLAIN)
+    assert "mill.txt:1   " in hits_text([found["mill.txt"]], index, PLAIN)
+
+
 def test_documents_as_text() -> None:
     document = Document("d", EVIL, masked=((2, 7), (len(EVIL) - 3, len(EVIL))))
     shown = document_text(document, (0, len(EVIL)), PLAIN)

@@ -110,8 +110,14 @@ def test_a_new_generation_is_noticed_and_a_damaged_one_is_not_taken(
     assert "1901" in client.get("/?q=mill").text  # the generation before still answers
     assert "could not be opened" in client.get("/").text
     assert client.get("/api/v1/status").json()["trouble"]
+    build([folder], root)
+    assert "could not be opened" not in client.get("/").text
+    good = (root / "CURRENT").read_bytes()
     (root / "CURRENT").write_text("nonsense")
     assert "1901" in client.get("/?q=mill").text
+    assert client.get("/api/v1/status").json()["trouble"]
+    (root / "CURRENT").write_bytes(good)  # the generation that is open is the current one again
+    assert client.get("/api/v1/status").json()["trouble"] is None
     build([folder], root)
     assert "could not be opened" not in client.get("/").text
     assert opened[-1] == client.get("/healthz").json()["generation"]
