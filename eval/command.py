@@ -5,7 +5,6 @@ table, or one JSON object, goes to stdout.
 """
 
 import argparse
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,9 +21,10 @@ from eval.records import read_json
 from eval.report import Report, report_json, report_text
 from eval.report_files import check_suffix, write_report
 from eval.run import Run, as_run, read_run
-from index.errors import InputError
+from index.errors import IndexMissing, InputError
 from rag.progress import progress
-from rag.render import json_line, plain
+from rag.render import plain
+from rag.terminal import print_json
 
 PASSED, NOT_MET = 0, 1
 ALTERNATIVES = 3
@@ -66,23 +66,32 @@ def run_eval(
     gates = load_gates(options.gates or DEFAULT)
     mode = mode_of(given_paragraph=options.given_paragraph, without_gold=options.without_gold)
     _check_options(options, question_set)
-    baseline = _baseline(options, gate_name(question_set.name, mode), gates)
+    whole = options.limit is None or options.limit >= len(question_set.questions)
+    baseline = _baseline(options, gate_name(question_set.name, mode), gates, whole=whole)
     absent = _absent_corpus(options, question_set)
     if absent is None:
-        library = library_at(ready() if question_set.corpus is None else own_index(question_set))
-        if question_set.corpus is None:
-            absent = _differences(question_set, library)
+        try:
+            library = library_at(ready() if question_set.corpus is None else own_index(question_set))
+        except IndexMissing as error:
+            if not options.skip_if_absent:
+                raise
+            absent = str(error)
+        else:
+            absent = _differences(question_set, library) if question_set.corpus is None else None
     if absent is not None:
         if not options.skip_if_absent:
             raise InputError(f"{absent}; give the articles the set was written for, or --skip-if-absent.")
-        print(json.dumps({"set": question_set.name, "skipped": absent}) if options.json else f"skipped: {absent}")
+        if options.json:
+            print_json({"set": question_set.name, "skipped": absent})
+        else:
+            print(f"skipped: {absent}" + ("; nothing was written" if _outputs(options) else ""))
         return PASSED
     if options.check:
         return _print_findings(options, question_set, library)
     if question_set.corpus is None:
         check_documents(question_set, _met(library))
     pipeline = pipeline_of(library, options.reader)
-    if options.limit is not None:
+    if not whole:
         question_set = replace(question_set, questions=question_set.questions[: options.limit])
     if baseline is not None:  # before the work, not after it
         check_fit(fingerprint(question_set, pipeline, mode, ALTERNATIVES), baseline)
@@ -100,18 +109,21 @@ def run_eval(
         write_predictions(result, options.predictions)
     if options.run_file is not None:
         write_run(result, options.run_file)
-    judged = _judged(result, baseline, gates, whole=options.limit is None)
+    judged = _judged(result, baseline, gates, whole=whole)
     for path in options.report:
         write_report(judged, path)
-    print(json_line(report_json(judged)) if options.json else report_text(judged))
+    if options.json:
+        print_json(report_json(judged))
+    else:
+        print(report_text(judged))
     return PASSED if judged.passed else NOT_MET
 
 
-def _baseline(options: argparse.Namespace, name: str, gates: Gates) -> Run | None:
+def _baseline(options: argparse.Namespace, name: str, gates: Gates, *, whole: bool) -> Run | None:
     """The run to compare with: the one given or, where gates allow a loss to the whole set, the stored one."""
     if options.against is not None:
         return read_run(options.against)
-    if not gates.get(f"{name}.{LOSS}") or options.limit is not None or options.check:
+    if not gates.get(f"{name}.{LOSS}") or not whole or options.check:
         return None
     return stored(options.gates or DEFAULT, name)
 
@@ -131,7 +143,7 @@ def _judged(result: Result, baseline: Run | None, gates: Gates, *, whole: bool) 
 def _print_findings(options: argparse.Namespace, question_set: QuestionSet, library: Library) -> int:
     findings = check_set(question_set, library)
     if options.json:
-        print(json_line(check_json(question_set, findings)))
+        print_json(check_json(question_set, findings))
     else:
         lines = [f"{question_set.path}, {finding}" for finding in findings]
         end = f"{len(findings)} findings" if findings else "nothing found wrong"
@@ -150,9 +162,20 @@ def _check_options(options: argparse.Namespace, question_set: QuestionSet) -> No
         raise InputError(f"{question_set.path} brings its own corpus: leave out --corpus and --index.")
     for path in options.report:
         check_suffix(path)
-    for path in (options.predictions, options.run_file, *options.report):
-        if path is not None and not path.parent.is_dir():
+    if options.check and (outputs := _outputs(options)):
+        raise InputError(f"--check asks nothing, so there is nothing to write to {outputs[0]}: leave one of them out.")
+    taken = {path.resolve() for path in (options.set, options.gates) if path is not None}
+    for path in _outputs(options):
+        if not path.parent.is_dir():
             raise InputError(f"{path}: there is no folder {path.parent} to write it to; make it, or give another file.")
+        if path.resolve() in taken:
+            raise InputError(f"{path} is to be written, but is the set, the gates or another output: give each a name.")
+        taken.add(path.resolve())
+
+
+def _outputs(options: argparse.Namespace) -> list[Path]:
+    """The files to write."""
+    return [path for path in (options.predictions, options.run_file, *options.report) if path is not None]
 
 
 def _absent_corpus(options: argparse.Namespace, question_set: QuestionSet) -> str | None:

@@ -1,6 +1,6 @@
 """What a question set must hold, ``eval/gates.toml``, and whether a run does: floors, and losses against a baseline."""
 
-import math
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -124,6 +124,6 @@ def check_losses(set_name: str, differences: Mapping[str, Difference], gates: Ga
 def _limit(path: Path, table: str, figure: str, limit: object) -> float:
     if not is_figure(figure):
         raise InputError(f"{path}, [{table}]: {figure!r} names no figure; `eval/figures.py` lists them.")
-    if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit):
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or not abs(limit) <= sys.float_info.max:
         raise InputError(f"{path}, [{table}]: {figure} = {limit!r} is no number; write a floor such as 0.75.")
     return float(limit)

@@ -116,7 +116,7 @@ def ask_all(
     """
     questions = [question for question in question_set.questions if _belongs(question, mode)]
     if not questions:
-        wanted = "a gold document" if mode == "given_paragraph" else "a gold answer"
+        wanted = "a gold document and an answer" if mode == "given_paragraph" else "a gold answer"
         raise InputError(f"{question_set.path}: no question has {wanted}, so there is nothing to ask this way.")
     asker = _Asker(pipeline, questions, mode, k, own=question_set.corpus is None)
     kept = +KEPT if passages else Counter[str]()

@@ -145,7 +145,7 @@ def _load_squad(path: Path) -> QuestionSet:
                 questions[question.id] = _merged(qa, questions.get(question.id), question)
     if not questions:
         raise complaint(path, "field 'data'", "holds no question; expected articles with paragraphs and questions")
-    name = f"{path.parent.name}/{path.stem}"
+    name = f"{path.resolve().parent.name}/{path.stem}"
     return QuestionSet(name, path, tuple(questions.values()), tuple(documents), _file_hash(path))
 
 
@@ -189,7 +189,7 @@ def _merged(qa: Record, before: Question | None, question: Question) -> Question
 
 
 def _load_beir(qrels: Path) -> QuestionSet:
-    folder = qrels.parent.parent
+    folder = qrels.resolve().parent.parent
     own_corpus = folder / f"{qrels.stem}_corpus.jsonl"
     paths = (own_corpus if own_corpus.is_file() else folder / "corpus.jsonl", folder / "queries.jsonl", qrels)
     for path in paths:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from index.errors import InputError
+from index.strict import TwiceError, loads
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -103,7 +104,7 @@ def read_json(path: Path, expected: str) -> Record:
         raise complaint(path, f"line {line}", "not UTF-8; save the file as UTF-8") from None
     except _NotJsonError as error:
         raise complaint(path, f"line {error.line}", str(error)) from None
-    except _TwiceError as error:
+    except TwiceError as error:
         raise complaint(path, f"field {str(error)!r}", _TWICE) from None
     return Record(path, 0, _an_object(path, 1, value, expected))
 
@@ -115,7 +116,7 @@ def records(path: Path) -> Iterator[Record]:
             value = _parse(text, "one object a line")
         except _NotJsonError as error:
             raise complaint(path, f"line {line}", str(error)) from None
-        except _TwiceError as error:
+        except TwiceError as error:
             raise complaint(path, f"line {line}, field {str(error)!r}", _TWICE) from None
         yield Record(path, line, _an_object(path, line, value, "one object a line"))
 
@@ -150,26 +151,16 @@ class _NotJsonError(Exception):
 _TWICE = "stands twice in one object"
 
 
-class _TwiceError(Exception):
-    """A key that an object has twice: readers of JSON silently keep the last (RFC 8259, section 4)."""
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _TwiceError(next(name for name in names if names.count(name) > 1))
-    return made
-
-
 def _parse(text: str, expected: str) -> object:
     try:
-        return json.loads(text, object_pairs_hook=_once)
+        return loads(text)
+    except TwiceError:
+        raise
     except json.JSONDecodeError as error:
         raise _NotJsonError(
             f"not JSON ({error.msg}, column {error.colno}); expected {expected}", error.lineno
         ) from None
-    except (RecursionError, ValueError):  # nesting without end, a number of thousands of digits
+    except (RecursionError, ValueError):  # nesting without end, a number of thousands of digits, NaN
         raise _NotJsonError(f"JSON that cannot be read; expected {expected}") from None
 
 

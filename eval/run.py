@@ -7,7 +7,7 @@ refused), ``best`` and ``best_right`` (the best candidate, refused or not), ``co
 ``timings_ms`` and ``problem``. Readers ignore fields they do not know; a stored baseline (``eval.baseline``) has less.
 """
 
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -129,6 +129,8 @@ def _row_json(row: Row) -> dict[str, Any]:
 
 
 def _run_row(record: Record) -> RunRow:
+    if "best_f1" in record.data:
+        raise record.error("best_f1", "is of an earlier version; store the run anew with --report")
     return RunRow(
         id=record.text("id"),
         question=record.text("question", default="", blank=True),
@@ -155,6 +157,6 @@ def _numbers(record: Record, name: str) -> dict[str, float]:
 
 
 def _number(record: Record, name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise record.error(name, f"{value!r} is no number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+        raise record.error(name, f"{str(value)[:20]!r} is no number")
     return float(value)

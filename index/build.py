@@ -12,9 +12,10 @@ import numpy as np
 from index import store
 from index.boilerplate import mask
 from index.duplicates import SKETCH, sketch
-from index.embed import Encoder, load_encoder
+from index.embed import EMBEDDED, EmbeddedEncoder, Encoder, load_encoder
 from index.errors import IndexDamaged, IndexMismatch, IndexMissing, InputError
-from index.load import Rejected, Source, find, read
+from index.find import Source, find
+from index.load import Rejected, read
 from index.minilm import token_counts
 from index.passage import Document, Passage
 from index.sparse import Sparse
@@ -65,7 +66,7 @@ def build(paths: Sequence[Path], root: Path, model: str | None = None, progress:
     sources = _sources(paths, root)
     with store.writing(root):
         previous = _previous(root)
-        encoder = load_encoder(model or (previous.manifest.get("model") if previous else None))
+        encoder = load_encoder(model or store.model_of(root))
         facts = _stats(sources)  # before they are read: a file that changes meanwhile makes the index stale
         corpus = _load(sources, previous, progress)
         if not corpus.documents:
@@ -97,13 +98,18 @@ def build_documents(documents: Sequence[Document], root: Path, progress: Progres
 def is_stale(generation: store.Generation) -> bool:
     """Whether the files the index was built from have changed, gone or been joined by others since.
 
-    Told by path, size, modification time and inode, as version control does: no file is read.
+    Told by path, size, modification time and inode, as version control does: no file is read. One that this version
+    would build otherwise (another recipe, other weights of the embedded encoder) is stale, too.
     """
+    manifest = generation.manifest
+    reweighted = manifest["model"] == EMBEDDED and manifest["encoder"] != EmbeddedEncoder.identity
+    if manifest["recipe"] != RECIPE or reweighted:
+        return True
     try:
-        found = _sources([Path(path) for path in generation.manifest["paths"]], generation.folder.parent)
+        found = _sources([Path(path) for path in manifest["paths"]], generation.folder.parent)
     except InputError:
         return True
-    return bool(generation.manifest["recipe"] != RECIPE or _stats(found) != generation.manifest["stats"])
+    return bool(_stats(found) != manifest["stats"])
 
 
 def _sources(paths: Sequence[Path], root: Path) -> list[Source]:

@@ -8,19 +8,19 @@ article for us (empty, binary, unknown format, too big); ``failed`` is one that 
 import codecs
 import datetime
 import hashlib
-import json
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from index import html, markdown
 from index.boilerplate import merged
-from index.errors import InputError
+from index.find import Source, printable
 from index.passage import Document, Span
+from index.strict import TwiceError, loads
 
 MAX_BYTES = 50_000_000
 """Larger files are skipped, unread."""
@@ -50,14 +50,6 @@ _MONTH = re.compile(r"\d{4}(?:-(?:0[1-9]|1[0-2]))?$")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A file to read and the id of its document (or the head of its documents' ids)."""
-
-    path: Path
-    doc_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class Rejected:
     """A unit that became no document. ``path`` is its document id or, for a line of ``.jsonl``, ``<file>#line N``."""
 
@@ -77,52 +69,10 @@ class _RefusedError(Exception):
         self.kind = kind
 
 
-def find(paths: Sequence[Path]) -> list[Source]:
-    """Every file below the given folders, and the given files, in order of their ids.
-
-    An id is the path below the folder given, "/" between its parts; with several PATHs it begins with the folder's
-    name; of a file given it is the name. Bytes of a name that are not UTF-8 are written ``\\xff``. What begins with "."
-    is not scanned. A link is followed while it stays inside the folder given. No file or folder is scanned twice, also
-    not when one PATH lies in another: what it holds belongs to the PATH given first.
-    Pipes, devices and folders that cannot be listed are in the result: ``read`` rejects them with the reason.
-
-    Raises InputError if a PATH does not exist or cannot be read, or if two files get one id.
-    """
-    if not paths:
-        raise InputError("No path was given; name at least one folder or file of articles.")
-    sources: list[Source] = []
-    visited: set[str] = set()
-    for path in paths:
-        try:
-            folder = stat.S_ISDIR(path.stat().st_mode)
-            if folder:
-                os.scandir(path).close()
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise InputError(
-                f"{_printable(str(path))!r} was given as a folder or file of articles, but it cannot be read"
-                f" ({reason.lower()}): check the path and its permissions."
-            ) from None
-        if folder:
-            root = path.resolve()
-            prefix = f"{root.name}/" if len(paths) > 1 and root.name else ""
-            sources += [Source(file, _printable(prefix + name)) for file, name in _walk(path, visited)]
-        elif (real := os.path.realpath(path)) not in visited:
-            visited.add(real)
-            sources.append(Source(path, _printable(path.resolve().name if path.name in ("", "..") else path.name)))
-    seen: dict[str, Path] = {}
-    for source in sources:
-        other = seen.setdefault(source.doc_id, source.path)
-        if other is not source.path:
-            raise InputError(
-                f"{_printable(str(other))!r} and {_printable(str(source.path))!r} would both get the document id"
-                f" {source.doc_id!r}: rename one of them or give a folder that holds both."
-            )
-    return sorted(sources, key=lambda source: source.doc_id)
-
-
 def read(source: Source) -> list[Entry]:
     """The units of one file, in their order: a Document or a Rejected each. Raises nothing, whatever the bytes."""
+    if source.refused:
+        return [Rejected(source.doc_id, source.refused, "skipped")]
     try:
         loader = _loader(source.path)
         data = _stable_bytes(source.path)
@@ -154,42 +104,6 @@ def decode(data: bytes, declared: str | None = None) -> str:
     return _text(data, encoding)
 
 
-def _walk(root: Path, visited: set[str]) -> Iterator[tuple[Path, str]]:
-    """Files below ``root`` with their path in it; folders that cannot be listed come as if they were files.
-
-    What is ``visited``, by its real path, is left out, and what is met is added.
-    """
-    inside = os.path.realpath(root)
-    folders: list[tuple[Path, str]] = [(root, "")]
-    links: list[tuple[Path, str]] = []
-    while folders or links:
-        path, name = folders.pop() if folders else links.pop(0)
-        real = os.path.realpath(path)
-        if real in visited or os.path.commonpath([inside, real]) != inside:
-            continue
-        visited.add(real)
-        try:
-            mode = path.stat().st_mode
-        except OSError:
-            continue  # a link to nothing
-        if not stat.S_ISDIR(mode):
-            yield path, name
-            continue
-        try:
-            with os.scandir(path) as entries:
-                found = sorted(entry.name for entry in entries if not entry.name.startswith("."))
-        except OSError:
-            yield path, name
-            continue
-        for entry in found:
-            below = path / entry, f"{name}/{entry}" if name else entry
-            (links if below[0].is_symlink() else folders).append(below)
-
-
-def _printable(name: str) -> str:
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
 def _loader(path: Path) -> Callable[[bytes, str], list[Entry]]:
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
@@ -201,7 +115,7 @@ def _loader(path: Path) -> Callable[[bytes, str], list[Entry]]:
         raise _RefusedError("skipped", f"{suffix} files are not read yet: their parser comes with the sandbox it needs")
     if suffix not in LOADERS:
         known = " ".join(sorted(LOADERS))
-        raise _RefusedError("skipped", f"unknown format {_printable(suffix)!r} (known: {known})")
+        raise _RefusedError("skipped", f"unknown format {printable(suffix)!r} (known: {known})")
     return LOADERS[suffix]
 
 
@@ -358,9 +272,11 @@ def _jsonl(data: bytes, doc_id: str) -> list[Entry]:
 
 def _json_line(line: bytes, doc_id: str, number: int, seen: set[str]) -> Document:
     try:
-        record: Any = json.loads(line.decode("utf-8"))
+        record: Any = loads(line.decode("utf-8"))
     except UnicodeDecodeError:
         raise _RefusedError("failed", "not UTF-8") from None
+    except TwiceError as error:
+        raise _RefusedError("failed", f"field {str(error)[:80]!r} stands twice in one object") from None
     except (ValueError, RecursionError) as error:
         raise _RefusedError("failed", f"not JSON ({str(error)[:80]})") from None
     if not isinstance(record, dict):

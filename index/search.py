@@ -58,7 +58,7 @@ class Index:
         if encoder.identity != generation.manifest["encoder"]:
             raise IndexMismatch(
                 f"the index at {root} was built by another version of the encoder {encoder.name}: "
-                "build it again with `rag index PATH`"
+                "build it again with `rag index PATH --index DIR`"
             )
         return cls(generation, encoder)
 

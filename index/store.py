@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from index.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing, InputError
+from index.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing, InputError, RagError
 from index.passage import Document
 from index.records import Record, read_records, record_line
 
@@ -57,6 +57,8 @@ class Generation:
     rows: Mapping[str, int]
     arrays: Mapping[str, np.ndarray]
     texts: np.ndarray = field(repr=False)
+    digest: str = ""
+    """sha256 of the manifest: two generations of one name are the same if it is."""
 
     def document(self, row: int) -> Document:
         """The document in ``row``, its text decoded from the store; IndexDamaged if it is not what was written."""
@@ -70,7 +72,7 @@ class Generation:
 
 def damaged(place: Path, what: str) -> IndexDamaged:
     """The error for an index at ``place`` in which ``what`` is wrong."""
-    return IndexDamaged(f"the index at {place} is damaged ({what}): build it again with `rag index PATH`")
+    return IndexDamaged(f"the index at {place} is damaged ({what}): build it again with `rag index PATH --index DIR`")
 
 
 # Writing
@@ -89,7 +91,10 @@ def writing(root: Path) -> Iterator[None]:
     except Timeout:
         raise IndexBusy(f"another process is writing the index at {root}: wait until it is done") from None
     except OSError as error:
-        raise InputError(f"the index cannot be written at {root} ({error.strerror}): give another --index") from None
+        raise InputError(
+            f"the index cannot be written at {root} ({error.strerror}): "
+            "make that possible, or build one elsewhere with `rag index PATH --index DIR`"
+        ) from None
     try:
         yield
     finally:
@@ -168,7 +173,7 @@ def publish(
 def _unwritten(root: Path, error: OSError) -> InputError:
     return InputError(
         f"the index could not be written at {root} ({error.strerror or error}); "
-        "the one before it still stands: make room, or give another --index"
+        "the one before it still stands: make room, or build one elsewhere with `rag index PATH --index DIR`"
     )
 
 
@@ -237,12 +242,12 @@ def _number(name: str) -> int:
 def _next_name(root: Path) -> str:
     """One past the highest number in use. What a killed writer left unfinished, past the current one, is removed."""
     try:
-        current = current_name(root)
+        current = current_generation(root)
     except IndexDamaged:
         pass  # which generation is good is unknown: remove none
     else:
         for name in _generations(root):
-            if current is None or _number(name) > _number(current):
+            if current is None or _number(name) > _number(current[0]):
                 shutil.rmtree(root / name, ignore_errors=True)
     return f"gen-{max(map(_number, _generations(root)), default=0) + 1:06d}"
 
@@ -253,39 +258,52 @@ def _next_name(root: Path) -> str:
 def open_current(root: Path) -> Generation:
     """Open the current generation of the index at ``root``.
 
-    Raises IndexMissing, IndexDamaged (sizes, checksums, structure) or IndexMismatch (an unknown format).
+    Raises IndexMissing, IndexDamaged (sizes, checksums, structure), IndexMismatch (an unknown format) or InputError
+    (what stands there may be sound, but this process cannot read it).
     """
     while True:
-        current = _current(root)
+        current = current_generation(root)
         if current is None:
             raise IndexMissing(
-                f"there is no index at {root}: build one with `rag index PATH`, or ask with `--corpus PATH`"
+                f"there is no index at {root}: build one with `rag index PATH --index DIR`, or ask with `--corpus PATH`"
             )
         name, digest = current
         try:
             return _open(root / name, digest)
         except (IndexDamaged, OSError) as error:
             # A writer may have published twice since CURRENT was read, and removed what it named.
-            if _current(root) == current:
+            if current_generation(root) == current:
                 if isinstance(error, OSError):
-                    raise damaged(root, f"{name}: {error.strerror or error}") from None
+                    raise _unread(root, name, error) from None
                 raise
 
 
-def current_name(root: Path) -> str | None:
-    """The current generation's name, None where no index stands; cheap, to notice a new one."""
-    current = _current(root)
-    return current[0] if current else None
+def model_of(root: Path) -> str | None:
+    """The encoder that the index at ``root`` was built by, also where the rest of it is damaged; None if unknown."""
+    with suppress(RagError, OSError):
+        if current := current_generation(root):
+            return str(_read_manifest(root / current[0], current[1])["model"])
+    return None
 
 
-def _current(root: Path) -> tuple[str, str] | None:
-    """The current generation's name and its manifest's checksum."""
+def _unread(root: Path, what: str, error: OSError) -> RagError:
+    """A file that is gone is damage; one that may not be read, or not now, is none."""
+    why = f"{what}: {error.strerror or error}"
+    if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
+        return damaged(root, why)
+    return InputError(f"the index at {root} cannot be read ({why}): mend that, nothing is known to be wrong with it")
+
+
+def current_generation(root: Path) -> tuple[str, str] | None:
+    """The current generation's name and its manifest's checksum, None where no index stands; cheap."""
     try:
         with (root / "CURRENT").open("rb") as stream:
             fields = stream.read(1024).decode("ascii").split()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise _unread(root, "CURRENT", error) from None
+    except UnicodeDecodeError as error:
         raise damaged(root, f"CURRENT cannot be read: {error}") from None
     if len(fields) != 2 or not _GENERATION.fullmatch(fields[0]) or not re.fullmatch("[0-9a-f]{64}", fields[1]):
         raise damaged(root, "CURRENT does not name a generation and its checksum")
@@ -316,7 +334,7 @@ def _open(folder: Path, digest: str) -> Generation:
     rows = {record.doc_id: row for row, record in enumerate(records)}
     if len(rows) < len(records):
         raise damaged(folder, "two documents have one id")
-    return Generation(folder.name, folder, manifest, records, rows, arrays, texts)
+    return Generation(folder.name, folder, manifest, records, rows, arrays, texts, digest)
 
 
 def _open_array(path: Path) -> np.ndarray:
@@ -350,7 +368,7 @@ def _read_manifest(folder: Path, digest: str) -> dict[str, Any]:
         if manifest["format"] != FORMAT:
             raise IndexMismatch(
                 f"the index at {folder.parent} has format {manifest['format']}, this version reads {FORMAT}: "
-                "build it again with `rag index PATH`"
+                "build it again with `rag index PATH --index DIR`"
             )
         for name, kind in _MANIFEST.items():
             if type(manifest[name]) is not kind:

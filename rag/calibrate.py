@@ -68,11 +68,11 @@ class Calibration:
                 table = json.loads(own.read_text("utf-8"))
             entry = table.get(reader.identity)
             if entry is not None:
-                return cls(
-                    {str(name): float(weight) for name, weight in entry["weights"].items()},
-                    float(entry["bias"]),
-                    float(entry["threshold"]),
-                )
+                weights = {str(name): float(weight) for name, weight in entry["weights"].items()}
+                bias, threshold = float(entry["bias"]), float(entry["threshold"])
+                if not all(map(math.isfinite, (*weights.values(), bias, threshold))):
+                    raise ValueError("a weight that is no number")
+                return cls(weights, bias, threshold)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise ModelError(f"{own}: no calibration can be read from it; remove it and fit anew") from None
         raise ModelError(
@@ -86,7 +86,12 @@ class Calibration:
 
     def probability(self, known: Mapping[str, float]) -> float:
         """The logistic combination of these features, unrounded."""
-        z = self.bias + sum(weight * known[name] for name, weight in self.weights.items())
+        try:
+            z = self.bias + sum(weight * known[name] for name, weight in self.weights.items())
+        except KeyError as error:
+            raise ModelError(
+                f"{own_file()}: a confidence was fitted on {error}, which is no signal: fit it anew"
+            ) from None
         return 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, z))))
 
 

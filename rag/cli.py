@@ -8,57 +8,38 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from index.errors import InputError, RagError
+from rag.terminal import Stopping, abandon_output, complain, print_json, survive_odd_output
 
 ANSWERED, NO_ANSWER, ERROR = 0, 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    _survive_odd_output()
-    parser = _parser()
+    survive_odd_output()
+    stopping = Stopping()
     try:
-        options = parser.parse_args(arguments)
-        code: int = options.run(options)
-        sys.stdout.flush()
-        return code
+        with stopping:
+            options = _parser().parse_args(arguments)
+            code: int = options.run(options)
+            sys.stdout.flush()
+            return code
     except RagError as error:
-        _complain(str(error))
+        complain(str(error))
     except BrokenPipeError:
         # The reader of our output has gone (`rag search … | head`); its exit code is not ours to judge.
-        _abandon_output()
+        abandon_output()
     except OSError as error:
-        _abandon_output()
-        _complain(
-            f"{error.strerror or error} ({error.filename or 'while writing the result'}): mend that and try again"
-        )
-    except KeyboardInterrupt:
-        print("rag: stopped", file=sys.stderr)
+        abandon_output()
+        complain(f"{error.strerror or error} ({error.filename or 'while writing the result'}): mend that and try again")
+    except (KeyboardInterrupt, ImportError):
+        if not stopping.asked:
+            raise
+        complain("stopped")
     return ERROR
-
-
-def _complain(sentence: str) -> None:
-    from rag.render import plain
-
-    print(f"rag: {plain(sentence)}", file=sys.stderr)
-
-
-def _abandon_output() -> None:
-    """What is still to be written goes nowhere; else the interpreter would try, and complain, once more at its end."""
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _survive_odd_output() -> None:
-    """A file name or a text that the terminal's encoding cannot show is shown escaped, not as a traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure:
-            reconfigure(errors="backslashreplace")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -84,34 +65,38 @@ def _parser() -> argparse.ArgumentParser:
 
     def at_index(added: argparse.ArgumentParser, *, corpus: bool = True) -> None:
         group = added.add_mutually_exclusive_group()
-        group.add_argument("--index", type=Path, metavar="DIR", help="the index (default: $RAG_INDEX, else .rag)")
+        group.add_argument("--index", type=_path, metavar="DIR", help="the index (default: $RAG_INDEX, else .rag)")
         if corpus:
             group.add_argument(
-                "--corpus", type=Path, metavar="PATH", help="a folder or file, indexed or refreshed first, then asked"
+                "--corpus", type=_path, metavar="PATH", help="a folder or file, indexed or refreshed first, then asked"
             )
 
     index = command("index", _index, "Index the articles at PATH.")
-    index.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    index.add_argument("paths", nargs="+", type=_path, metavar="PATH")
     at_index(index, corpus=False)
-    index.add_argument("--model", help="an encoder's name or folder (default: the embedded all-MiniLM-L6-v2)")
+    index.add_argument(
+        "--model", type=_given, help="an encoder's name or folder (default: the embedded all-MiniLM-L6-v2)"
+    )
 
     ask = command("ask", _ask, "Answer QUESTION with the exact words that do, cited.")
     ask.add_argument("question", nargs="?", metavar="QUESTION")
     ask.add_argument(
-        "--questions", type=Path, metavar="FILE", help="JSON lines with id and question, instead of QUESTION"
+        "--questions", type=_path, metavar="FILE", help="JSON lines with id and question, instead of QUESTION"
     )
     at_index(ask)
     ask.add_argument("-k", type=_count, default=3, help="how many alternatives (3)")
-    ask.add_argument("--reader", help="`none` for whole sentences, or a Hugging Face model (default: the embedded one)")
+    ask.add_argument(
+        "--reader", type=_given, help="`none` for whole sentences, or a Hugging Face model (default: the embedded one)"
+    )
 
     search = command("search", _search, "Rank passages for QUERY.")
     search.add_argument("query", metavar="QUERY")
     at_index(search)
     search.add_argument("-k", type=_count, default=10, help="how many passages (10)")
 
-    show = command("show", _show, "Print a stored document, or a span of it.")
-    show.add_argument("document", metavar="DOCUMENT")
-    show.add_argument("--span", metavar="A:B", help="code points of the document's text, half-open")
+    show = command("show", _show, "Print a stored document, or a span of it; without DOCUMENT, list them.")
+    show.add_argument("document", nargs="?", metavar="DOCUMENT")
+    show.add_argument("--span", type=_given, metavar="A:B", help="code points of the document's text, half-open")
     at_index(show)
 
     at_index(command("status", _status, "Say what the index holds."), corpus=True)
@@ -125,26 +110,36 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = command("eval", _eval, "Score answers to a question set.")
     evaluate.add_argument(
-        "set", type=Path, metavar="SET", help="a .jsonl question set, a SQuAD JSON file or a BEIR folder"
+        "set", type=_path, metavar="SET", help="a .jsonl question set, a SQuAD JSON file or a BEIR folder"
     )
     at_index(evaluate)
-    evaluate.add_argument("--reader", help="as for ask")
+    evaluate.add_argument("--reader", type=_given, help="as for ask")
     evaluate.add_argument("--given-paragraph", action="store_true", help="read the gold document, without retrieval")
     evaluate.add_argument("--without-gold", action="store_true", help="take away every passage that holds an answer")
-    evaluate.add_argument("--predictions", type=Path, metavar="FILE", help="write answers in SQuAD's format")
+    evaluate.add_argument("--predictions", type=_path, metavar="FILE", help="write answers in SQuAD's format")
     evaluate.add_argument(
-        "--run", type=Path, metavar="FILE", dest="run_file", help="write the ranking in TREC's format"
+        "--run", type=_path, metavar="FILE", dest="run_file", help="write the ranking in TREC's format"
     )
     evaluate.add_argument(
-        "--report", type=Path, metavar="FILE", action="append", default=[],
+        "--report", type=_path, metavar="FILE", action="append", default=[],
         help="write a report; its name ends with .json, .xml (JUnit), .md or .html; may be given several times",
     )  # fmt: skip
-    evaluate.add_argument("--against", type=Path, metavar="RUN.json", help="compare with an earlier --report RUN.json")
+    evaluate.add_argument("--against", type=_path, metavar="RUN.json", help="compare with an earlier --report RUN.json")
     evaluate.add_argument("--check", action="store_true", help="ask nothing; say what is wrong with the set itself")
     evaluate.add_argument("--limit", type=_count, metavar="N", help="only the first N questions")
-    evaluate.add_argument("--gates", type=Path, metavar="FILE", help="floors to hold (default: those of the package)")
+    evaluate.add_argument("--gates", type=_path, metavar="FILE", help="floors to hold (default: those of the package)")
     evaluate.add_argument("--skip-if-absent", action="store_true", help="pass, visibly, when the corpus is not there")
     return parser
+
+
+def _given(text: str) -> str:
+    if not text:  # an unset variable in a script, which would else mean the default
+        raise argparse.ArgumentTypeError("is empty")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_given(text))  # Path("") is the working directory
 
 
 def _count(text: str) -> int:
@@ -167,7 +162,7 @@ def _index(options: argparse.Namespace) -> int:
 
     report = _build(options.paths, _root(options), options.model)
     if options.json:
-        _print_json(build_json(report))
+        print_json(build_json(report))
     else:
         print(
             f"{report.documents} documents in {report.passages} passages ({report.generation}): "
@@ -190,13 +185,13 @@ def _ask(options: argparse.Namespace) -> int:
         for identity, question in questions:
             answer = pipeline.ask(question, options.k)
             if options.json:
-                _print_json({"id": identity, **answer_json(answer)})
+                print_json({"id": identity, **answer_json(answer)})
             else:
                 print(f"{plain(str(identity))}: {plain(question)}\n{answer_text(answer, pipeline.index, _style())}\n")
         return ANSWERED
     answer = pipeline.ask(asked, options.k)
     if options.json:
-        _print_json(answer_json(answer))
+        print_json(answer_json(answer))
     else:
         print(answer_text(answer, pipeline.index, _style()))
     return ANSWERED if answer.answered else NO_ANSWER
@@ -211,7 +206,7 @@ def _search(options: argparse.Namespace) -> int:
     index = Index.open(_ready(options))
     hits = index.search(query, options.k)
     if options.json:
-        _print_json(hits_json(query, hits, index))
+        print_json(hits_json(query, hits, index))
     else:
         print(hits_text(hits, index, _style()))
     return ANSWERED if hits else NO_ANSWER
@@ -219,17 +214,24 @@ def _search(options: argparse.Namespace) -> int:
 
 def _show(options: argparse.Namespace) -> int:
     from index.store import open_current
-    from rag.render import document_json, document_text
+    from rag.render import document_json, document_text, documents_json, plain
 
     generation = open_current(_ready(options))
+    if options.document is None:
+        if options.span:
+            raise InputError("--span is of a document: name it")
+        if options.json:
+            print_json(documents_json(generation.records))
+        else:
+            print("\n".join(plain(record.doc_id) for record in generation.records))
+        return ANSWERED
     row = generation.rows.get(options.document)
     if row is None:
-        known = ", ".join(list(generation.rows)[:3])
-        raise InputError(f"the index holds no document {options.document!r}: it holds {known} … (see `rag status`)")
+        raise InputError(f"the index holds no document {options.document!r}: `rag show` without a name lists them")
     document = generation.document(row)
     span = _span(options.span, len(document.text)) if options.span else (0, len(document.text))
     if options.json:
-        _print_json({**document_json(document), **({"span": span} if options.span else {})})
+        print_json({**document_json(document), **({"span": span} if options.span else {})})
     else:
         print(document_text(document, span, _style()))
     return ANSWERED
@@ -250,7 +252,7 @@ def _status(options: argparse.Namespace) -> int:
 
     facts = status_json(open_current(_ready(options)), IDENTITY)
     if options.json:
-        _print_json(facts)
+        print_json(facts)
     else:
         print("\n".join(f"{name:<12}{plain(str(value))}" for name, value in facts.items()))
     return ANSWERED
@@ -337,6 +339,7 @@ def _questions(path: Path) -> list[tuple[Any, str]]:
         ) from None
     except UnicodeDecodeError:
         raise InputError(f"the questions in {path} are not UTF-8: give a file of JSON lines in UTF-8") from None
+    from index.strict import TwiceError, loads
     from rag.pipeline import checked
 
     questions = []
@@ -344,8 +347,10 @@ def _questions(path: Path) -> list[tuple[Any, str]]:
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
+            record = loads(line)
             questions.append((record["id"], checked(record["question"])))
+        except TwiceError as error:
+            raise InputError(f"{path} line {number} has the field {str(error)!r} twice: remove one of them") from None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise InputError(
                 f'{path} line {number} is no JSON object with "id" and "question": mend or remove it'
@@ -355,12 +360,6 @@ def _questions(path: Path) -> list[tuple[Any, str]]:
     if not questions:
         raise InputError(f'{path} holds no questions: give JSON lines with "id" and "question"')
     return questions
-
-
-def _print_json(value: Any) -> None:
-    from rag.render import json_line
-
-    print(json_line(value))
 
 
 def _style() -> Any:

@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from rag.answer import Answer, Candidate, Citation, Part, line_of
 
 if TYPE_CHECKING:
     from index.build import BuildReport
+    from index.records import Record
     from index.search import Index
     from index.store import Generation
 
@@ -37,15 +39,21 @@ def _invisible(character: str) -> bool:
 _UNSAFE = re.compile(f"[\x7f-\x9f\ufeff{''.join(sorted(_BIDI))}]")
 
 
-def json_line(value: object) -> str:
+def json_line(value: object, *, ascii_only: bool = False) -> str:
     """One line of JSON, readable, but with what could steer a terminal escaped (json does so below the space only)."""
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=ascii_only)
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def citation_json(citation: Citation) -> dict[str, Any]:
     """A citation's fields, in the contract's order."""
     return asdict(citation)
+
+
+def documents_json(records: "Sequence[Record]", total: int | None = None) -> dict[str, Any]:
+    """Stored documents without their texts, of ``total`` in all (None: these)."""
+    listed = [{"document": r.doc_id, "title": r.title, "date": r.date, "source": r.source} for r in records]
+    return {"total": len(listed) if total is None else total, "documents": listed}
 
 
 def _candidate_json(candidate: Candidate) -> dict[str, Any]:

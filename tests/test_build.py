@@ -1,8 +1,10 @@
 """Building: every file is accounted for, unchanged text keeps its vectors, and a failure leaves the old index."""
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from index.build import _encode as encode
 from index.build import _keys as keys_of
 from index.embed import EMBEDDED, Progress
 from index.errors import IndexBusy, InputError, ModelError
+from index.minilm import model_folder
 from index.passage import Document, Passage
 
 ONE = "The mill was built in 1862. It cost $3 million.\n"
@@ -189,7 +192,7 @@ def test_nothing_to_index(tmp_path: Path, write: Write) -> None:
         with pytest.raises(InputError, match=says) as caught:
             build([path], root)
         assert "\n" not in str(caught.value)
-        assert store.current_name(root) == "gen-000001"
+        assert store.open_current(root).name == "gen-000001"
     with pytest.raises(InputError, match="No path"):
         build([], root)
     with pytest.raises(ModelError, match="neither a folder nor"):
@@ -256,6 +259,26 @@ def test_names_that_are_not_utf_8(tmp_path: Path, write: Write) -> None:
     assert list(generation.rows) == ["\\xff\n.txt"]
     assert Path(generation.records[0].path).read_text() == ONE
     assert not is_stale(generation)
+
+
+def test_a_damaged_index_keeps_its_encoder(tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, root = write(tmp_path / "in", {"a.txt": ONE}), tmp_path / "index"
+    model = tmp_path / "model"
+    shutil.copytree(model_folder(), model)
+    monkeypatch.chdir(tmp_path)
+    build([folder], root, "model")
+    monkeypatch.chdir("/")
+    (root / "gen-000001" / "keys.npy").write_bytes(b"damaged")
+    build([folder], root)
+    assert store.open_current(root).manifest["model"] == str(model)
+
+
+def test_an_index_of_other_weights_of_the_embedded_encoder_is_stale(tmp_path: Path, write: Write, resign: Any) -> None:
+    folder, root = write(tmp_path / "in", {"a.txt": ONE}), tmp_path / "index"
+    build([folder], root)
+    assert not is_stale(store.open_current(root))
+    resign(root, lambda manifest: manifest.update(encoder="all-MiniLM-L6-v2@0"))
+    assert is_stale(store.open_current(root))
 
 
 def test_stale_when_anything_changed(tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,15 @@
 
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from eval.calibration import Asked, confidences, fit
+from index.errors import ModelError
 from index.passage import Hit, Passage
 from rag.calibrate import Calibration, features
 from rag.evidence import Group
@@ -99,3 +102,18 @@ def test_the_threshold_is_the_lowest_within_one_standard_error_of_the_best() -> 
     assert shares(fitted.threshold).mean() >= best.mean() - error - 0.002
     assert shares(fitted.threshold - 0.05).mean() < best.mean() - error
     assert shares(fitted.threshold)[0] > best[0]
+
+
+@pytest.mark.parametrize("weights", ['{"margin": NaN}', '{"margin": 1e999}', '{"nonsense": 1.0}', '{"margin": "x"}'])
+def test_a_file_of_ones_own_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: str) -> None:
+    class Other:
+        name = identity = "other"
+
+        def read(self, question: str, hits: Sequence[Hit]) -> list[ScoredSpan]:
+            return []
+
+    place = tmp_path / "calibration.json"
+    monkeypatch.setattr("rag.calibrate.own_file", lambda: place)
+    place.write_text(f'{{"other": {{"weights": {weights}, "bias": 0, "threshold": 0.5}}}}')
+    with pytest.raises(ModelError, match="fit"):
+        Calibration.of(Other()).probability({"margin": 1.0})

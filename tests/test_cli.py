@@ -307,6 +307,9 @@ def test_bad_input_is_told_in_one_sentence(rag: Run, arguments: list[str], says:
         ('{"question": "Who?"}', "line 2 is no JSON object"),
         ('{"id": 1}', "line 2 is no JSON object"),
         ('{"id": 1, "question": 5}', "line 2 is no JSON object"),
+        ('{"id": NaN, "question": "Who?"}', "line 2 is no JSON object"),
+        ('{"id": 1e999, "question": "Who?"}', "line 2 is no JSON object"),
+        ('{"id": 1, "id": 2, "question": "Who?"}', "line 2 has the field 'id' twice"),
         ('{"id": 1, "question": ""}', "line 2: the question '' has no words"),
         ('{"id": 1, "question": "a\\u0000b"}', "line 2: the question"),
         (json.dumps({"id": 1, "question": "x" * 2001}), "line 2: the question has 2,001"),
@@ -328,6 +331,10 @@ def test_a_damaged_index_and_files_in_its_place(rag: Run, tmp_path: Path, write:
     folder = write(tmp_path / "in", {"a.txt": "The mill is old."})
     place = tmp_path / "index"
     rag("index", folder, "--index", place)
+    # What stands may be sound: one that cannot be read now is not said to be damaged, nor built over.
+    code, _, err = rag("ask", "Who?", "--index", tmp_path / ("x" * 300))
+    assert (code, err.count("\n")) == (2, 1)
+    assert "cannot be read" in err
     (place / "gen-000001" / "vectors.npy").write_bytes(b"damaged")
     for command in (["ask", "Who?"], ["search", "mill"], ["show", "a.txt"], ["status"]):
         code, out, err = rag(*command, "--index", place)
@@ -338,7 +345,7 @@ def test_a_damaged_index_and_files_in_its_place(rag: Run, tmp_path: Path, write:
     for bad in (folder, folder / "a.txt"):
         code, _, err = rag("index", folder, "--index", bad)
         assert (code, err.count("\n")) == (2, 1)
-        assert "give an" in err
+        assert "--index" in err
     assert (folder / "a.txt").read_text() == "The mill is old."
     with store.writing(place):
         code, _, err = rag("index", folder, "--index", place)
@@ -375,63 +382,6 @@ def test_nothing_of_a_document_steers_the_terminal(
             json.loads(out)
 
 
-def test_colour_only_on_a_terminal_that_wants_it(root: Path) -> None:
-    pty = pytest.importorskip("pty")
-
-    def shown(**environment: str) -> str:
-        control, terminal = pty.openpty()
-        command = [sys.executable, "-m", "rag", "show", "bridge.md", "--index", str(root)]
-        kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-        with subprocess.Popen(command, cwd=HERE, stdout=terminal, env={**kept, **environment}):
-            os.close(terminal)
-            data = b""
-            while True:
-                try:
-                    more = os.read(control, 4096)
-                except OSError:  # the other side was closed
-                    break
-                if not more:
-                    break
-                data += more
-        os.close(control)
-        return data.decode()
-
-    assert "\x1b[2m" in shown()
-    assert "\x1b" not in shown(NO_COLOR="1")
-    assert "\x1b[2m" in shown(NO_COLOR="")
-
-
-# As a process
-
-
-def test_as_a_process(root: Path) -> None:
-    done = process("search", "water mill", "--json", RAG_INDEX=str(root))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["hits"]
-    done = process("ask", QUESTION, "--index", root / "none")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert re.fullmatch(r"rag: there is no index at .*\n", done.stderr)
-    done = process("--version")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert re.fullmatch(r"citespan \d+\.\d+\.\d+\n", done.stdout)
-    odd = process("show", "\udcff\n", "--index", root, PYTHONIOENCODING="ascii")
-    assert (odd.returncode, odd.stderr.count("\n")) == (2, 1)
-
-
-def test_a_reader_that_goes_away(root: Path) -> None:
-    command = [sys.executable, "-m", "rag", "show", "mill.txt", "--index", str(root)]
-    read, written = os.pipe()
-    os.close(read)
-    with os.fdopen(written, "wb") as pipe:
-        done = subprocess.run(command, cwd=HERE, stdout=pipe, stderr=subprocess.PIPE, text=True, check=False)
-    assert done.stderr == ""
-    if Path("/dev/full").exists():
-        with Path("/dev/full").open("wb") as full:
-            done = subprocess.run(command, cwd=HERE, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-        assert done.returncode == 2
-        assert re.fullmatch(r"rag: No space left on device .*\n", done.stderr)
-
-
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--help"])
@@ -439,3 +389,25 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     for command in ("index", "ask", "search", "show", "status", "eval"):
         assert f"\n    {command} " in shown
+
+
+def test_a_document_without_a_name_lists_them(rag: Run, root: Path) -> None:
+    ids = list(store.open_current(root).rows)
+    assert rag("show") == (0, "".join(f"{doc_id}\n" for doc_id in ids), "")
+    listed = json.loads(rag("show", "--json")[1])
+    assert listed["total"] == len(ids)
+    assert [list(one) for one in listed["documents"]] == [["document", "title", "date", "source"]] * len(ids)
+    assert [one["document"] for one in listed["documents"]] == ids
+    code, _, err = rag("show", "--span", "1:2")
+    assert code == 2
+    assert "name it" in err
+
+
+EMPTY = [["index", ""], ["ask", "Who?", "--corpus", ""], ["ask", "Who?", "--index", ""], ["show", "a", "--span", ""]]
+
+
+@pytest.mark.parametrize("arguments", EMPTY)
+def test_an_empty_argument_is_not_the_default(rag: Run, arguments: list[str]) -> None:
+    code, out, err = rag(*arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "is empty" in err

@@ -11,7 +11,7 @@ import pytest
 from eval.baseline import place, trimmed
 from eval.command import run_eval
 from eval.questions import Question
-from index.errors import InputError
+from index.errors import IndexMissing, InputError
 from rag.cli import main
 from tests.word_pipeline import QUESTIONS, TEXTS, Shelf, WordPipeline
 
@@ -66,6 +66,37 @@ class TestCommand:
         assert "gates: not checked on a part of the set" in capsys.readouterr().out
         assert self.run(options(given_paragraph=True, **files)) == 0
         assert "gates: none for [own.given_paragraph]" in capsys.readouterr().out
+
+    def test_a_limit_that_leaves_nothing_out_is_none(self, tmp_path: Path) -> None:
+        assert self.run(options(limit=4, **self.files(tmp_path, "[own]\nEM = 1\n"))) == 1
+        assert self.run(options(limit=3, **self.files(tmp_path, "[own]\nEM = 1\n"))) == 0
+
+    def test_no_output_overwrites_an_input_or_another(self, tmp_path: Path) -> None:
+        files = self.files(tmp_path)
+        before = files["set"].read_bytes()
+        (tmp_path / "again.json").symlink_to(files["set"])
+        for given in (
+            {"predictions": files["set"]},
+            {"run_file": files["gates"]},
+            {"report": [tmp_path / "again.json"]},
+            {"predictions": tmp_path / "x.json", "report": [tmp_path / "x.json"]},
+        ):
+            with pytest.raises(InputError, match="give each a name"):
+                self.run(options(**files, **given))
+        assert files["set"].read_bytes() == before
+        with pytest.raises(InputError, match="--check asks nothing"):
+            self.run(options(check=True, report=[tmp_path / "x.json"], **files))
+
+    def test_an_index_that_is_not_there(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        def absent(_root: Path) -> Shelf:
+            raise IndexMissing("there is no index")
+
+        given = options(skip_if_absent=True, report=[tmp_path / "r.xml"], **self.files(tmp_path))
+        assert run_eval(given, lambda: Path("index"), absent, lambda *_: WordPipeline(TEXTS)) == 0
+        assert capsys.readouterr().out == "skipped: there is no index; nothing was written\n"
+        given.skip_if_absent = False
+        with pytest.raises(IndexMissing):
+            run_eval(given, lambda: Path("index"), absent, lambda *_: WordPipeline(TEXTS))
 
     def test_files_are_written(self, tmp_path: Path) -> None:
         outputs = {"predictions": tmp_path / "p.json", "run_file": tmp_path / "run"}

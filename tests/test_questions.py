@@ -209,6 +209,16 @@ class TestSquad:
             load_set(squad(tmp_path))
 
 
+def test_a_set_has_one_name_wherever_it_is_called_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gates are found by it."""
+    path, folder = squad(tmp_path, TestSquad.QA), beir(tmp_path)
+    monkeypatch.chdir(path.parent)
+    assert load_set(Path(path.name)).name == load_set(path).name == f"{path.parent.name}/{path.stem}"
+    for place, given in ((folder, "."), (folder, "qrels/test.tsv"), (folder / "qrels", "test.tsv")):
+        monkeypatch.chdir(place)
+        assert load_set(Path(given)).name == folder.name
+
+
 class TestBeir:
     def test_judged_queries_and_graded_gold(self, tmp_path: Path) -> None:
         found = load_set(beir(tmp_path))

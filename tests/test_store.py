@@ -49,8 +49,8 @@ def test_nothing_there(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "none", file):
         with pytest.raises(IndexMissing, match="there is no index at"):
             store.open_current(place)
-        assert store.current_name(place) is None
-    with pytest.raises(InputError, match="give another --index"):
+        assert store.current_generation(place) is None
+    with pytest.raises(InputError, match="build one elsewhere"):
         publish(file, 1)
     assert file.read_text() == "mine"
 
@@ -62,7 +62,7 @@ def test_only_two_generations_are_kept(tmp_path: Path) -> None:
     for number in range(1, 5):
         publish(tmp_path, number)
     assert generations(tmp_path) == ["gen-000003", "gen-000004"]
-    assert store.current_name(tmp_path) == "gen-000004"
+    assert (store.current_generation(tmp_path) or ("",))[0] == "gen-000004"
 
 
 def test_numbers_beyond_six_digits_are_in_order(tmp_path: Path) -> None:

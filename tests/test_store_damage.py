@@ -27,7 +27,7 @@ def one(tmp_path: Path) -> Path:
 
 
 def files(root: Path) -> list[Path]:
-    name = store.current_name(root)
+    name = (store.current_generation(root) or ("",))[0]
     assert name is not None
     return [root / "CURRENT", *sorted((root / name).iterdir())]
 
@@ -66,7 +66,7 @@ def test_any_file_cut_lengthened_or_gone(one: Path) -> None:
             store.open_current(one)
         path.rmdir()
         path.write_bytes(data)
-    shutil.rmtree(one / str(store.current_name(one)))
+    shutil.rmtree(one / (store.current_generation(one) or ("",))[0])
     with pytest.raises(IndexDamaged):
         store.open_current(one)
 

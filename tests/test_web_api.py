@@ -67,6 +67,13 @@ def test_bodies(client: TestClient, body: bytes, status: int) -> None:
         assert set(response.json()) == {"type", "title", "status", "detail"}
 
 
+def test_a_body_of_another_type_is_told_what_to_be(client: TestClient) -> None:
+    for sent in ({"data": {"question": "mill"}}, {"content": b"{", "headers": {"content-type": "application/json"}}):
+        answer = client.post("/api/v1/ask", **sent)
+        assert answer.status_code == 422
+        assert answer.json()["detail"].endswith("with the header Content-Type: application/json")
+
+
 def test_json_cannot_steer_a_terminal(client: TestClient) -> None:
     raw = client.get("/api/v1/ask", params={"q": "mill \x1b[31m\u202e\x9b"}).content
     assert not re.search(b"[\x00-\x1f\x7f]|\xe2\x80\xae|\xc2\x9b", raw)

@@ -1,5 +1,6 @@
 """Many at once: places, time limits, a new generation while questions run."""
 
+import shutil
 import threading
 import time
 from collections import Counter
@@ -121,6 +122,17 @@ def test_a_new_generation_is_noticed_and_a_damaged_one_is_not_taken(
     build([folder], root)
     assert "could not be opened" not in client.get("/").text
     assert opened[-1] == client.get("/healthz").json()["generation"]
+
+
+def test_an_index_that_is_removed_and_built_anew_is_opened(tmp_path: Path, write: Write) -> None:
+    folder, root = write(tmp_path / "in", {"a.txt": "The mill was built in 1862.\n"}), tmp_path / "index"
+    build([folder], root)
+    engine = Engine(root, lambda: Pipeline(Index.open(root), SentenceReader(), ANSWERS))
+    shutil.rmtree(root)
+    assert engine.current().pipeline.index.document("a.txt").text == "The mill was built in 1862.\n"
+    write(folder, {"a.txt": "The mill was built in 1901.\n"})
+    build([folder], root)  # gen-000001 once more
+    assert engine.current().pipeline.index.document("a.txt").text == "The mill was built in 1901.\n"
 
 
 def test_fifty_at_once_while_a_new_generation_is_published(tmp_path: Path, write: Write) -> None:

@@ -107,6 +107,14 @@ def test_host_and_origin(app: Safety, method: str, hosts: list[str], origin: str
     assert asked(app, method, headers, body=body) == status
 
 
+def test_whatever_can_be_got_has_a_head(client: TestClient) -> None:
+    for path in ("/", "/healthz", "/api/v1/ask?q=mill", "/static/page.css"):
+        got, head = client.get(path), client.head(path)
+        assert (head.status_code, head.content) == (200, b""), path
+        assert head.headers["content-type"] == got.headers["content-type"]
+    assert client.head("/absent").status_code == 404
+
+
 def test_port_80_is_left_out_by_browsers() -> None:
     assert {"localhost", "localhost:80", "[::1]"} <= loopback_hosts(80)
     assert loopback_hosts(8787) == {"127.0.0.1:8787", "localhost:8787", "[::1]:8787"}

@@ -9,7 +9,7 @@ from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 
 from rag.pipeline import MAX_QUESTION, checked
-from rag.render import answer_json, document_json, hits_json, json_line, status_json
+from rag.render import answer_json, document_json, documents_json, hits_json, json_line, status_json
 from web import schema
 from web.engine import Engine
 
@@ -88,16 +88,8 @@ def api_routes(engine: Engine, heard: Any) -> APIRouter:
 
     @router.get("/documents", responses=_answers(schema.Documents), summary="List documents, by id")
     def documents(offset: Annotated[int, Query(ge=0, le=10**9)] = 0, limit: Count = 100) -> Response:
-        generation = engine.current().pipeline.index.generation
-        return json_response(
-            {
-                "total": len(generation.records),
-                "documents": [
-                    {"document": r.doc_id, "title": r.title, "date": r.date, "source": r.source}
-                    for r in generation.records[offset : offset + limit]
-                ],
-            }
-        )
+        records = engine.current().pipeline.index.generation.records
+        return json_response(documents_json(records[offset : offset + limit], len(records)))
 
     @router.get("/documents/{document:anything}", responses=_answers(schema.Document, 404), summary="A stored document")
     def document(document: str, request: Request) -> Response:

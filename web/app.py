@@ -131,6 +131,13 @@ def _about(opened: Opened, engine: Engine) -> dict[str, Any]:
     }
 
 
+def _wrong(error: Mapping[str, Any]) -> str:
+    """One of pydantic's errors, in a sentence; of a body that is no object, what to send instead."""
+    if error["loc"] == ("body",) or error["type"] == "json_invalid":
+        return "the body is no JSON object: send one, with the header Content-Type: application/json"
+    return f"{'.'.join(map(str, error['loc'][1:]))}: {error['msg']}"
+
+
 def _errors(app: FastAPI, pages: _Pages) -> None:
     def failed(request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
         phrase = HTTPStatus(status).phrase
@@ -147,8 +154,7 @@ def _errors(app: FastAPI, pages: _Pages) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        wrong = [f"{'.'.join(map(str, e['loc'][1:])) or e['loc'][0]}: {e['msg']}" for e in error.errors()]
-        return failed(request, 422, "; ".join(wrong))
+        return failed(request, 422, "; ".join(map(_wrong, error.errors())))
 
     @app.exception_handler(Busy)
     async def busy(request: Request, error: Busy) -> Response:

@@ -61,7 +61,7 @@ class Engine:
         """Why the newest generation is not the one that is asked, if so."""
         self._open = open_pipeline
         self._opening = threading.Lock()
-        self._refused: str | None = None
+        self._refused: tuple[str, str] | None = None
         self._opened = Opened(open_pipeline())
         self._places = threading.BoundedSemaphore(AT_ONCE)
         self._workers = ThreadPoolExecutor(AT_ONCE, "question")
@@ -76,20 +76,22 @@ class Engine:
         A request calls this once and keeps what it got.
         """
         try:
-            name = store.current_name(self.root)
+            current = store.current_generation(self.root)
         except RagError as error:
             self.trouble = str(error)
             return self._opened
-        if name == self._opened.pipeline.index.generation.name:
+        generation = self._opened.pipeline.index.generation
+        if current == (generation.name, generation.digest):
             self.trouble = None
-        if name in (None, self._opened.pipeline.index.generation.name, self._refused):
+            return self._opened
+        if current in (None, self._refused):
             return self._opened
         if self._opening.acquire(blocking=False):
             try:
                 self._opened = Opened(self._open())
                 self.trouble = self._refused = None
             except RagError as error:
-                self.trouble, self._refused = str(error), name
+                self.trouble, self._refused = str(error), current
             finally:
                 self._opening.release()
         return self._opened

@@ -68,6 +68,8 @@ class Safety:
                 if all(name.lower() != b"cache-control" for name, _ in kept):
                     kept.append((b"cache-control", b"no-store"))
                 message = {**message, "headers": [*kept, *HEADERS]}
+            elif scope["method"] == "HEAD":
+                message = {**message, "body": b""}
             await send(message)
 
         refusal = self._refusal(scope)
@@ -81,7 +83,9 @@ class Safety:
         if refusal is not None:
             await _refuse(scope, guarded, *refusal)
             return
-        await self.app(scope, _replayed(body, receive), guarded)
+        # Whatever can be got has a head (RFC 9110, section 9.3.2).
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        await self.app({**scope, "method": method}, _replayed(body, receive), guarded)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Status and sentence when the request's head alone is reason enough."""

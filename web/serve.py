@@ -1,5 +1,6 @@
 """``rag serve``: sockets on the loopback, the server, a graceful stop."""
 
+import os
 import signal
 import socket
 import sys
@@ -51,7 +52,7 @@ def server_of(app: Safety) -> "uvicorn.Server":
 
     return uvicorn.Server(
         uvicorn.Config(
-            app, http="h11", ws="none", lifespan="off", log_level="warning", access_log=False, proxy_headers=False,
+            app, http="h11", ws="none", lifespan="off", log_level="error", access_log=False, proxy_headers=False,
             server_header=False, timeout_graceful_shutdown=15, h11_max_incomplete_event_size=64 * 1024,
         )
     )  # fmt: skip
@@ -80,7 +81,8 @@ def listening(host: str, port: int) -> list[socket.socket]:
             if sockets:
                 continue  # localhost: a machine without IPv6, or its port taken there
             raise InputError(
-                f"port {port} on {address} cannot be used ({error.strerror}): give another --port, or stop what uses it"
+                f"port {port} on {address} cannot be used ({os.strerror(error.errno or 0)}): "
+                "give another --port, or stop what uses it"
             ) from None
         sockets.append(opened)
         port = opened.getsockname()[1]

@@ -17,8 +17,9 @@ from eval.questions import Question, load_set
 from eval.spans import cited_right
 from index.embed import load_encoder
 from index.errors import RagError
+from index.find import find
 from index.fusion import reciprocal_rank_fusion
-from index.load import find, read
+from index.load import read
 from index.passage import Document
 from index.split import sentences
 
