@@ -82,8 +82,8 @@ def _walk(root: Path, visited: set[str]) -> Iterator[tuple[Path, str, str | None
             continue
         try:
             mode = path.stat().st_mode
-        except OSError:
-            yield path, name, "a link to nothing"
+        except OSError as error:
+            yield path, name, "a link to nothing" if isinstance(error, FileNotFoundError) else None
             continue
         if os.path.commonpath([inside, real]) != inside:
             yield path, name, "a link that leads out of the folder given"
