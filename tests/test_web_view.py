@@ -1,8 +1,11 @@
 """Texts as runs and blocks, and what a very long document is cut to."""
 
+import re
 from datetime import UTC, datetime
 
 from index.passage import Document
+from rag.pipeline import Pipeline
+from tests.web_site import pipeline as pipeline
 from web import view
 
 
@@ -35,6 +38,17 @@ def test_runs_add_up_and_the_first_mark_counts() -> None:
     assert [(run.text, run.kind) for run in found] == [
         ("b", ""), ("c", "masked"), ("de", "cited"), ("fgh", "masked"), ("i", "word"),
     ]  # fmt: skip
+
+
+def test_what_is_copied_names_a_line_where_the_text_is_the_file(pipeline: Pipeline) -> None:
+    copied: dict[str, str] = {}
+    for question in ("How much did the repair of the mill cost?", "How many cars does the ferry carry?"):
+        shown = view.results_view(pipeline.trace(question, 8), pipeline.index)
+        for citation in [*shown["citations"], *(other["citation"] for other in shown["others"])]:
+            copied.setdefault(citation["document"], citation["copied"].partition("” — ")[2])
+    assert re.fullmatch(r"The old mill \(mill\.txt, line [345]\)", copied["mill.txt"])
+    assert copied["ferry.html"] == "The ferry (ferry.html)"
+    assert copied["wire.jsonl#2"] == "wire.jsonl#2"
 
 
 def test_age() -> None:

@@ -200,7 +200,9 @@ def _citation(citation: Citation, index: Index) -> dict[str, Any]:
     first, last = citation.sentence_start, citation.sentence_end
     masked = [(a, b, "masked") for a, b in document.masked if a < last and b > first]
     about = [value for value in (citation.source, citation.date) if value]
-    words = ", ".join([citation.title or citation.document, *about])
+    # Where nobody gave a title, it is the end of the id.
+    titled = [citation.title] if citation.title and not citation.document.endswith(citation.title) else []
+    known = ", ".join([*titled, *about])
     line = file_line(index.path(citation.document), citation.line)
     place = citation.document + ("" if line is None else f", line {line}")
     return {
@@ -210,7 +212,7 @@ def _citation(citation: Citation, index: Index) -> dict[str, Any]:
         "document": citation.document,
         "line": line,
         "url": doc_url(citation.document, citation.start, citation.end),
-        "copied": f"“{citation.sentence}” — {words} ({place})",
+        "copied": f"“{citation.sentence}” — " + (f"{known} ({place})" if known else place),
     }
 
 
