@@ -80,9 +80,13 @@ def damaged(place: Path, what: str) -> IndexDamaged:
 
 @contextmanager
 def writing(root: Path) -> Iterator[None]:
-    """Hold the one writer's lock of the index at ``root`` (made if absent); IndexBusy if another process has it."""
+    """Hold the one writer's lock of the index at ``root`` (made if absent); IndexBusy if another process has it.
+
+    A folder that was made for nothing, because what should be written cannot be, is removed again.
+    """
     from filelock import FileLock, Timeout
 
+    made = not root.exists()
     try:
         root.mkdir(parents=True, exist_ok=True)
         _refuse_strangers(root)
@@ -98,6 +102,10 @@ def writing(root: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        with suppress(OSError):
+            if made and [path.name for path in root.iterdir()] == ["writer.lock"]:
+                (root / "writer.lock").unlink()
+                root.rmdir()
         lock.release()
 
 

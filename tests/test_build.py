@@ -203,6 +203,21 @@ def test_nothing_to_index(tmp_path: Path, write: Write) -> None:
     assert not (tmp_path / "other").exists()
 
 
+def test_nothing_is_left_of_an_index_that_could_not_be_built(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    root = tmp_path / "index"
+    with pytest.raises(InputError, match="holds no files"):
+        build([tmp_path / "empty"], root)
+    assert not root.exists()
+    with pytest.raises(ModelError):
+        build([tmp_path / "empty"], root, "no/such")
+    assert not root.exists()
+    root.mkdir()
+    with pytest.raises(InputError):
+        build([tmp_path / "empty"], root)
+    assert root.is_dir()  # somebody made it
+
+
 def test_a_busy_index(tmp_path: Path, write: Write) -> None:
     folder = write(tmp_path / "in", {"a.txt": ONE})
     with store.writing(tmp_path / "index"), pytest.raises(IndexBusy):
