@@ -25,7 +25,6 @@ from eval.confidence import auroc, brier_skill, coverage_at_precision, ece
 from eval.holders import Holders
 from eval.questions import Question, QuestionSet, load_set
 from eval.spans import exact_match, f1, holds
-from index.errors import RagError
 from index.search import Index
 from rag.calibrate import FILE, Calibration, features, own_file
 from rag.evidence import grouped
@@ -34,6 +33,7 @@ from rag.progress import progress
 from rag.reader import Reader
 from rag.readers import load_reader
 from rag.shape import shaped
+from rag.terminal import exit_code
 
 # Shares of the question's softmax and of its matched words fit SQuAD better, but where all articles are on one subject
 # and questions share few words with them, they sank right answers; these carry over.
@@ -162,12 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--write", action="store_true", help="keep the fit: with it the reader has a confidence")
     options = parser.parse_args(arguments)
-    try:
-        _fit_and_report(options)
-    except RagError as error:
-        print(f"eval.calibration: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code("eval.calibration", lambda: _fit_and_report(options))
 
 
 def _fit_and_report(options: argparse.Namespace) -> None:

@@ -28,7 +28,6 @@ from eval.holders import Holders
 from eval.paragraphs import whole
 from eval.questions import Question, QuestionSet, load_set
 from eval.spans import exact_match, f1
-from index.errors import RagError
 from index.minilm import Precision, model_folder
 from index.passage import Document, Hit
 from index.search import Index
@@ -38,6 +37,7 @@ from rag.progress import progress
 from rag.reader import Reader
 from rag.readers import load_reader
 from rag.spans import SpanReader
+from rag.terminal import exit_code
 
 GIVEN = ("squad11_dev", "squadshifts_amazon", "squad20_dev")
 PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
@@ -130,13 +130,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--questions", type=int, default=3000, help="at most so many of each set, drawn (3000)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    try:
-        for name, work in _figures(options):
-            print(name, " ".join(f"{key}={value:.4g}" for key, value in work().items()), flush=True)
-    except RagError as error:
-        print(f"eval.reading: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code("eval.reading", lambda: _report(options))
+
+
+def _report(options: argparse.Namespace) -> None:
+    for name, work in _figures(options):
+        print(name, " ".join(f"{key}={value:.4g}" for key, value in work().items()), flush=True)
 
 
 def _figures(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:

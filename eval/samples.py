@@ -1,5 +1,6 @@
 """What a sample of questions says beyond itself: means, their error, intervals of a difference, percentiles."""
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -44,25 +45,22 @@ def paired_bootstrap(
         raise ValueError(
             f"a paired difference needs the same questions on both sides, got {len(ours)} and {len(theirs)}"
         )
-    sides = np.array([ours, theirs], float)
-    known = ~np.isnan(sides)
-    if not known.any(axis=1).all():
+    a, b = np.asarray(ours, float), np.asarray(theirs, float)
+    if np.isnan(a).all() or np.isnan(b).all():
         raise ValueError("a paired difference needs a value on both sides")
-    sides = np.where(known, sides, 0.0)
-    n = sides.shape[1]
+    average = np.nanmean if np.isnan([a, b]).any() else np.mean  # several times faster
+    n = len(a)
     generator = np.random.default_rng(seed)
     means = np.empty(resamples)
     step = max(1, _CELLS // n)
     for first in range(0, resamples, step):
         rows = min(step, resamples - first)
         drawn = generator.integers(0, n, size=(rows, n))
-        counts = known[:, drawn].sum(axis=2)
-        totals = sides[:, drawn].sum(axis=2)
-        with np.errstate(invalid="ignore"):
-            means[first : first + rows] = totals[0] / counts[0] - totals[1] / counts[1]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of a resample without a value, left out below
+            means[first : first + rows] = average(a[drawn], axis=1) - average(b[drawn], axis=1)
     lower, upper = np.nanpercentile(means, [50 * (1 - level), 50 * (1 + level)])
-    observed = sides.sum(axis=1) / known.sum(axis=1)
-    return float(observed[0] - observed[1]), float(lower), float(upper)
+    return float(average(a) - average(b)), float(lower), float(upper)
 
 
 def bootstrap_error(

@@ -66,7 +66,7 @@ def build(paths: Sequence[Path], root: Path, model: str | None = None, progress:
     sources = _sources(paths, root)
     with store.writing(root):
         previous = _previous(root)
-        encoder = load_encoder(model or store.model_of(root))
+        encoder = load_encoder(model or (previous.manifest["model"] if previous else store.model_of(root)))
         facts = _stats(sources)  # before they are read: a file that changes meanwhile makes the index stale
         corpus = _load(sources, previous, progress)
         if not corpus.documents:

@@ -136,7 +136,7 @@ def _break(group: list[_Unit], unit: _Unit, budget: int) -> int:
     best = (unit.bound, len(group))
     before = 0
     for place, held in enumerate(group):
-        if place and before >= budget / 2:
+        if before >= budget / 2:
             best = max(best, (held.bound, place))
         before += held.tokens
     return best[1]

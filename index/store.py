@@ -57,7 +57,7 @@ class Generation:
     rows: Mapping[str, int]
     arrays: Mapping[str, np.ndarray]
     texts: np.ndarray = field(repr=False)
-    digest: str = ""
+    digest: str
     """sha256 of the manifest: two generations of one name are the same if it is."""
 
     def document(self, row: int) -> Document:

@@ -35,7 +35,7 @@ _DOLLARS = r"(?:US|AU|CA|HK|NT|NZ|A|C|S)"
 _TOKEN = re.compile(
     rf"""
       (?P<formula>(?!{_DOLLARS}\$)(?<![^\W_])[A-Za-z]{{1,16}}\$\d{{1,16}}(?:\.\d{{1,16}})?\$[A-Za-z]*+)  # GB$200$
-    | (?P<initials>(?<![^\W_])[^\W\d_](?:\.[^\W\d_](?![^\W_]))++)                                       # U.S. p.m.
+    | (?P<initials>(?<![^\W_])[^\W\d_](?:\.[^\W\d_](?![^\W_]))++)                                        # U.S. p.m.
     | (?P<money>(?:(?<![^\W_]){_DOLLARS})?[$€£¥₹])?+
       (?P<number>\d{{1,3}}(?:,\d{{3}}(?!\d))++(?:\.\d++)?|\d++(?:\.\d++)*+)(?P<unit>{_LETTER}*+)         # $1,000 38bn
     | (?P<percent>(?<=[\d$\\])%)

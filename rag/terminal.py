@@ -4,10 +4,12 @@ import codecs
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from index.errors import RagError
 from rag.render import json_line, plain
 
 
@@ -29,10 +31,20 @@ def abandon_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def complain(sentence: str) -> None:
+def complain(sentence: str, program: str = "rag") -> None:
     """Say on stderr what is wrong, in one line."""
     with suppress(OSError):  # there may be nobody left to complain to
-        print(f"rag: {plain(sentence)}", file=sys.stderr, flush=True)
+        print(f"{program}: {plain(sentence)}", file=sys.stderr, flush=True)
+
+
+def exit_code(program: str, work: Callable[[], object]) -> int:
+    """Do the work of a ``python -m PROGRAM``: 0 or, for a RagError, 2 and its sentence on stderr."""
+    try:
+        work()
+    except RagError as error:
+        complain(str(error), program)
+        return 2
+    return 0
 
 
 def print_json(value: object) -> None:

@@ -16,9 +16,10 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import urlencode
 
-from index.errors import InputError, RagError
+from index.errors import InputError
 from rag.cli import refreshed
 from rag.pipeline import Pipeline
+from rag.terminal import exit_code
 from web.app import ALTERNATIVES, create_app
 from web.engine import Engine
 from web.examples import example_questions
@@ -95,13 +96,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--corpus", type=Path, required=True, help="a folder or file, indexed or refreshed first")
     parser.add_argument("--pairs", type=int, default=100, help="how often each way is asked (100)")
     options = parser.parse_args(arguments)
-    try:
+
+    def report() -> None:
         found = measured(refreshed(options.corpus), max(1, options.pairs))
-    except RagError as error:
-        print(f"web.bench: {error}", file=sys.stderr)
-        return 2
-    print(json.dumps({name: round(value, 3) for name, value in found.items()}))
-    return 0
+        print(json.dumps({name: round(value, 3) for name, value in found.items()}))
+
+    return exit_code("web.bench", report)
 
 
 if __name__ == "__main__":

@@ -16,12 +16,12 @@ import numpy as np
 from eval.questions import Question, load_set
 from eval.spans import cited_right
 from index.embed import load_encoder
-from index.errors import RagError
 from index.find import find
 from index.fusion import reciprocal_rank_fusion
 from index.load import read
 from index.passage import Document
 from index.split import sentences
+from rag.terminal import exit_code
 
 Ranker = Callable[[str], np.ndarray]
 
@@ -68,12 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("set", type=Path)
     parser.add_argument("--corpus", type=Path, required=True)
     options = parser.parse_args(arguments)
-    try:
-        _compare(options)
-    except RagError as error:
-        print(f"eval.peers.ensemble: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code("eval.peers.ensemble", lambda: _compare(options))
 
 
 def _compare(options: argparse.Namespace) -> None:
