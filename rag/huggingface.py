@@ -6,15 +6,19 @@ read, and no code that comes with a model is run.
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from index.errors import ModelError
-from rag.minireader import BATCH, QUESTION_TOKENS, STRIDE, TOKENS
-from rag.spans import Floats, Window, padded
+from rag.minireader import QUESTION_TOKENS, STRIDE, TOKENS
+from rag.spans import Floats, Window
+
+BATCH = 8
+Ids = npt.NDArray[np.int64]
 
 
 class HuggingFaceReader:
@@ -82,7 +86,7 @@ class HuggingFaceReader:
         import torch
 
         results: dict[int, Floats] = {}
-        for numbers, ids, mask, types in padded(windows, BATCH, self._tokenizer.pad_token_id or 0):
+        for numbers, ids, mask, types in _padded(windows, self._tokenizer.pad_token_id or 0):
             inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
             if self._typed:
                 inputs["token_type_ids"] = types
@@ -95,6 +99,25 @@ class HuggingFaceReader:
                 passage = row[window.first : window.first + len(window.offsets)]
                 results[i] = np.concatenate([row[none : none + 1], passage])
         return [results[i] for i in range(len(windows))]
+
+
+def _padded(windows: Sequence[Window], pad: int) -> Iterator[tuple[list[int], Ids, Ids, Ids]]:
+    """Batches of at most ``BATCH`` windows of like length: their numbers, token ids, attention mask and segments.
+
+    The arrays are int64 (windows, tokens of the longest): ids are ``pad`` and mask and segment 0 behind a window's end;
+    the segment is 1 from its ``first`` token on.
+    """
+    order = sorted(range(len(windows)), key=lambda i: len(windows[i].ids))
+    for at in range(0, len(order), BATCH):
+        numbers = order[at : at + BATCH]
+        lengths = np.array([len(windows[i].ids) for i in numbers])
+        places = np.arange(lengths.max())
+        mask = (places < lengths[:, None]).astype(np.int64)
+        types = mask * (places >= np.array([windows[i].first for i in numbers])[:, None])
+        ids = np.full(mask.shape, pad, np.int64)
+        for row, i in zip(ids, numbers, strict=True):
+            row[: len(windows[i].ids)] = windows[i].ids
+        yield numbers, ids, mask, types
 
 
 def _digest(model: Any) -> str:

@@ -12,8 +12,8 @@ from importlib import resources
 import numpy as np
 
 from index.errors import ModelError
-from index.minilm import Embeddings, Layers, Precision, encode_texts, weights
-from rag.spans import Floats, Window, padded
+from index.minilm import Embeddings, Layers, Precision, encode_texts, in_parallel, weights
+from rag.spans import Floats, Window
 
 SHA256 = "67fee57a9e7ee87b9af87deecf940bcb9b6629fb9e90a8e03f193830e1b7cbf0"
 IDENTITY = f"minilm-reader@{SHA256[:16]}"
@@ -23,7 +23,6 @@ TOKENS = 384
 QUESTION_TOKENS = 64
 STRIDE = 128
 """Tokens that two neighbouring windows of one text share."""
-BATCH = 8
 HEAD_ROWS = ("qa_outputs.weight", "qa_outputs.bias")
 
 
@@ -56,14 +55,13 @@ class MiniReader:
         return found
 
     def logits(self, windows: Sequence[Window]) -> list[Floats]:
-        """Start and end logits, in batches of windows of like length."""
-        results: dict[int, Floats] = {}
-        for numbers, ids, mask, types in padded(windows, BATCH):
-            values = self._layers.run(self._embed(ids, types), mask) @ self._head.T + self._bias
-            for i, row in zip(numbers, values, strict=True):
-                window = windows[i]
-                results[i] = np.concatenate([row[:1], row[window.first : window.first + len(window.offsets)]])
-        return [results[i] for i in range(len(windows))]
+        """Start and end logits; windows are read side by side."""
+        return in_parallel(self._read, windows, [len(window.ids) for window in windows])
+
+    def _read(self, window: Window) -> Floats:
+        types = (np.arange(len(window.ids)) >= window.first).astype(np.int64)
+        values = self._layers.run(self._embed(window.ids, types)) @ self._head.T + self._bias
+        return np.concatenate([values[:1], values[window.first : window.first + len(window.offsets)]])
 
 
 def _verified() -> bytes:

@@ -4,7 +4,7 @@ The network was trained with one softmax over all passages of a question, as in 
 Reading Comprehension" (Clark & Gardner 2018), so that scores compare between passages.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,7 +24,6 @@ KEPT = 20
 
 Floats = npt.NDArray[np.float32]
 Offsets = npt.NDArray[np.int64]
-Ids = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +52,6 @@ class Network(Protocol):
     def logits(self, windows: Sequence[Window]) -> list[Floats]:
         """For each window float32 (1 + n, 2): start and end logits of no answer, then of each of its n tokens."""
         ...
-
-
-def padded(windows: Sequence[Window], size: int, pad: int = 0) -> Iterator[tuple[list[int], Ids, Ids, Ids]]:
-    """Batches of at most ``size`` windows of like length: their numbers, token ids, attention mask and segments.
-
-    The arrays are int64 (windows, tokens of the longest): ids are ``pad`` and mask and segment 0 behind a window's end;
-    the segment is 1 from its ``first`` token on.
-    """
-    order = sorted(range(len(windows)), key=lambda i: len(windows[i].ids))
-    for at in range(0, len(order), size):
-        numbers = order[at : at + size]
-        lengths = np.array([len(windows[i].ids) for i in numbers])
-        places = np.arange(lengths.max())
-        mask = (places < lengths[:, None]).astype(np.int64)
-        types = mask * (places >= np.array([windows[i].first for i in numbers])[:, None])
-        ids = np.full(mask.shape, pad, np.int64)
-        for row, i in zip(ids, numbers, strict=True):
-            row[: len(windows[i].ids)] = windows[i].ids
-        yield numbers, ids, mask, types
 
 
 class SpanReader:
@@ -113,14 +93,16 @@ def _candidates(hit: Hit, window: Window, logits: Floats) -> list[tuple[int, int
     if not len(usable):
         return []
     offsets, logits, sentence_of = offsets[usable], logits[usable], sentence_of[usable]
-    n = len(usable)
-    reach = np.arange(n)[None, :] - np.arange(n)[:, None]
-    allowed = (reach >= 0) & (reach < MAX_SPAN) & (sentence_of[:, None] == sentence_of[None, :])
-    values = np.where(allowed, logits[:, 0][:, None] + logits[:, 1][None, :], -np.inf).ravel()
-    kept = np.argpartition(values, -min(KEPT, n * n))[-KEPT:]
+    firsts = np.arange(len(usable))[:, None]
+    lasts = firsts + np.arange(min(MAX_SPAN, len(usable)))
+    inside = np.minimum(lasts, len(usable) - 1)
+    allowed = (lasts == inside) & (sentence_of[inside] == sentence_of[firsts])
+    values = np.where(allowed, logits[firsts, 0] + logits[inside, 1], -np.inf).ravel()
+    kept = np.argpartition(values, -min(KEPT, len(values)))[-KEPT:]
     spans = []
     for place in kept[np.isfinite(values[kept])]:
-        first, last = divmod(int(place), n)
+        first, more = divmod(int(place), lasts.shape[1])
+        last = first + more
         sentence = passage.sentences[sentence_of[first]]
         low = passage.start
         start, end = sensible(

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def tensors() -> dict[str, np.ndarray]:
     return made
 
 
-def reference(tensors: dict[str, np.ndarray], x: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def reference(tensors: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
     """The encoder layers of Devlin et al. 2019, in float64, straight from the equations."""
     from math import erf
 
@@ -39,16 +40,15 @@ def reference(tensors: dict[str, np.ndarray], x: np.ndarray, mask: np.ndarray) -
         return y * tensors[f"{name}.weight"] + tensors[f"{name}.bias"]
 
     def heads(y: np.ndarray) -> np.ndarray:
-        return y.reshape(*y.shape[:2], minilm.HEADS, -1).transpose(0, 2, 1, 3)
+        return y.reshape(len(y), minilm.HEADS, -1).transpose(1, 0, 2)
 
     x = x.astype(float)
     for n in range(minilm.LAYERS):
         layer = f"bert.encoder.layer.{n}"
         q, k, v = (heads(linear(x, f"{layer}.attention.self.{part}")) for part in ("query", "key", "value"))
-        scores = q @ k.transpose(0, 1, 3, 2) / np.sqrt(q.shape[-1])
-        scores = np.where(mask[:, None, None, :] == 1, scores, -np.inf)
+        scores = q @ k.transpose(0, 2, 1) / np.sqrt(q.shape[-1])
         shares = np.exp(scores - scores.max(-1, keepdims=True))
-        context = (shares / shares.sum(-1, keepdims=True) @ v).transpose(0, 2, 1, 3).reshape(x.shape)
+        context = (shares / shares.sum(-1, keepdims=True) @ v).transpose(1, 0, 2).reshape(x.shape)
         x = norm(linear(context, f"{layer}.attention.output.dense") + x, f"{layer}.attention.output.LayerNorm")
         inner = linear(x, f"{layer}.intermediate.dense")
         gelu = inner * 0.5 * (1 + np.vectorize(erf)(inner / np.sqrt(2)))
@@ -56,44 +56,53 @@ def reference(tensors: dict[str, np.ndarray], x: np.ndarray, mask: np.ndarray) -
     return x
 
 
-@pytest.fixture(scope="module")
-def batch() -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(8)
-    embedded = rng.standard_normal((3, 9, DIM)).astype(np.float32)
-    mask = (np.arange(9) < np.array([[9], [4], [1]])).astype(np.int64)
-    return embedded, mask
+@pytest.fixture(scope="module", params=[9, 1])
+def embedded(request: pytest.FixtureRequest) -> np.ndarray:
+    """A text of nine tokens, and one of one."""
+    return np.random.default_rng(8).standard_normal((request.param, DIM)).astype(np.float32)
 
 
-def test_the_graph_computes_berts_equations(
-    tensors: dict[str, np.ndarray], batch: tuple[np.ndarray, np.ndarray]
-) -> None:
-    embedded, mask = batch
-    expected = reference(tensors, embedded, mask)
-    hidden = Layers(tensors, "fp32").run(embedded, mask)
+def test_the_graph_computes_berts_equations(tensors: dict[str, np.ndarray], embedded: np.ndarray) -> None:
+    hidden = Layers(tensors, "fp32").run(embedded)
     assert hidden.dtype == np.float32
-    tokens = mask == 1
-    np.testing.assert_allclose(hidden[tokens], expected[tokens], atol=2e-5)
+    np.testing.assert_allclose(hidden, reference(tensors, embedded), atol=2e-5)
 
 
-def test_int8_stays_near_fp32(tensors: dict[str, np.ndarray], batch: tuple[np.ndarray, np.ndarray]) -> None:
-    embedded, mask = batch
-    tokens = mask == 1
-    exact = Layers(tensors, "fp32").run(embedded, mask)[tokens]
-    near = Layers(tensors, "int8").run(embedded, mask)[tokens]
+def test_int8_stays_near_fp32(tensors: dict[str, np.ndarray], embedded: np.ndarray) -> None:
+    exact = Layers(tensors, "fp32").run(embedded)
+    near = Layers(tensors, "int8").run(embedded)
     cosine = (exact * near).sum(-1) / np.linalg.norm(exact, axis=-1) / np.linalg.norm(near, axis=-1)
     assert cosine.min() > 0.995
     assert not np.array_equal(exact, near)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
-def test_a_row_does_not_depend_on_its_batch(
-    precision: minilm.Precision, tensors: dict[str, np.ndarray], batch: tuple[np.ndarray, np.ndarray]
-) -> None:
-    embedded, mask = batch
+def test_texts_read_side_by_side_are_read_as_alone(precision: minilm.Precision, tensors: dict[str, np.ndarray]) -> None:
+    rng = np.random.default_rng(9)
+    texts = [rng.standard_normal((length, DIM)).astype(np.float32) for length in (3, 40, 1, 17)]
     layers = Layers(tensors, precision)
-    together = layers.run(embedded, mask)[1, :4]
-    alone = layers.run(embedded[1:2, :4], mask[1:2, :4])[0]
-    np.testing.assert_allclose(together, alone, atol=1e-4)
+    together = minilm.in_parallel(layers.run, texts, [len(text) for text in texts])
+    for text, hidden in zip(texts, together, strict=True):
+        np.testing.assert_array_equal(hidden, layers.run(text))
+
+
+def test_the_largest_is_begun_first_and_a_failure_is_passed_on() -> None:
+    begun: list[int] = []
+    gate = threading.Barrier(minilm.default_threads())
+
+    def work(item: int) -> int:
+        begun.append(item)
+        if len(begun) <= gate.parties:
+            gate.wait(10)
+        if item == 0:
+            raise ModelError("no")
+        return -item
+
+    items = list(range(1, gate.parties + 3))
+    assert minilm.in_parallel(work, items, items) == [-item for item in items]
+    assert set(begun[: gate.parties]) == set(items[-gate.parties :])
+    with pytest.raises(ModelError, match="no"):
+        minilm.in_parallel(work, [0, 1], [1, 1])
 
 
 def test_half_precision_tensors_are_taken_and_others_refused(tensors: dict[str, np.ndarray]) -> None:
@@ -125,7 +134,7 @@ def test_an_altered_weights_file_is_refused(tmp_path: Path) -> None:
     altered = Weights(copy, minilm.WEIGHTS_SHA256)
     embeddings = Embeddings(altered)
     with pytest.raises(ModelError, match="is not the published one"):
-        embeddings(np.zeros((1, 2), np.int64))
+        embeddings(np.zeros(2, np.int64))
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 64, (20).to_bytes(8, "little") + b'{"a": {"dtype": 1}} '])
@@ -168,8 +177,8 @@ def test_tokens_are_counted_whole() -> None:
 
 def test_embeddings_bound_ids_and_lengths() -> None:
     embeddings = Embeddings(minilm.weights())
-    assert embeddings(np.zeros((2, 3), np.int64), np.ones((2, 3), np.int64)).shape == (2, 3, DIM)
-    for ids in (np.zeros((1, 513), np.int64), np.full((1, 1), 30522)):
+    assert embeddings(np.zeros(3, np.int64), np.ones(3, np.int64)).shape == (3, DIM)
+    for ids in (np.zeros(513, np.int64), np.full(1, 30522)):
         with pytest.raises(IndexError):
             embeddings(ids)
 
