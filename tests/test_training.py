@@ -13,7 +13,7 @@ from index.errors import InputError
 from index.minilm import model_folder
 from rag.training import reader as command
 from rag.training.data import CLS, SEP, Example, Neighbours, Question, Tokens, occurrences, read_squad, story_window
-from rag.training.examples import given_passage, read_sources, split_questions
+from rag.training.examples import given_passage, least_alike, overlaps, read_sources, split_questions
 from rag.training.loop import Recipe, Trainer, batches, group_loss, learning_rate
 from rag.training.network import Reader, blend, load_reader, pack, to_transformers
 from rag.training.retrieved import Passages, load_groups, save_groups
@@ -225,6 +225,28 @@ def test_held_out_and_learnt_questions_are_learnt_by_no_phase(data: Path, tokens
     assert [group[0].ids.tolist() for group in again] == [group[0].ids.tolist() for group in groups[-2:]]
 
 
+def test_questions_that_share_fewest_words_with_their_answers_sentence() -> None:
+    text = "The bridge was opened by the queen in 1931. Trams have crossed the bridge since."
+
+    def asked(name: str, question: str, answer: str) -> Question:
+        return Question(name, 0, 0, question, text, (answer,), occurrences(text, answer))
+
+    # Stems without stop words: bridge, open; since, monarch, inaugurate; cross, bridge (the other sentence's bridge).
+    same = asked("same", "When was the bridge opened?", "1931")
+    other = asked("other", "Since when do monarchs inaugurate?", "1931")
+    half = asked("half", "What crossed the river?", "Trams")
+    assert overlaps([same, other, half]) == {"same": 1.0, "other": 0.0, "half": 0.5}
+    alike = {"same": 1.0, "other": 0.0, "half": 0.5}
+    assert [q.question_id for q in least_alike([same, other, half], alike, 2 / 3)] == ["other", "half"]
+
+
+def test_a_share_of_the_questions_is_kept(data: Path, tokens: Tokens) -> None:
+    sources = read_sources(data)
+    whole = given_passage(sources, tokens, seed=0, learnt=0)
+    part = given_passage(sources, tokens, seed=0, learnt=0, share=0.5)
+    assert sum(bool(group[0].starts) for group in part) == round(0.5 * sum(bool(group[0].starts) for group in whole))
+
+
 def test_the_nearest_paragraph_holds_no_answer(data: Path) -> None:
     questions = read_sources(data).squad
     near = Neighbours(questions).nearest(questions[0])
@@ -291,6 +313,30 @@ def test_the_command_trains_both_phases(data: Path, tmp_path: Path) -> None:
     with safe_open(out / "reader.safetensors", "pt") as file:
         assert len(file.keys()) == 98
         assert file.get_tensor("bert.encoder.layer.5.attention.self.key.weight").dtype == torch.float16
+
+
+@pytest.mark.slow
+def test_the_command_goes_over_all_questions_once_more(data: Path, tmp_path: Path) -> None:
+    arguments = ["--data", str(data), "--out", str(tmp_path), "--work", str(tmp_path / "work"), "--examples", "6"]
+    threads = torch.get_num_threads()
+    try:
+        assert command.main([*arguments, "--phase", "c", "--bf16", "--threads", "1"]) == 0
+    finally:
+        torch.set_num_threads(threads)
+    record = json.loads((tmp_path / "reader.json").read_text())
+    assert record["recipe"]["phase"] == "c"
+    assert record["recipe"]["bf16"] is True
+    assert record["progress"]["groups"] > 6
+
+
+def test_products_in_bfloat16_learn_much_the_same(fresh: Reader, tmp_path: Path) -> None:
+    groups = [(example(20 + n, 5, (7, 9)),) for n in range(4)]
+    losses = []
+    for bf16 in (False, True):
+        trainer = Trainer(Reader(fresh.weights, fresh.embeddings), recipe(bf16=bf16), tmp_path / f"{bf16}.safetensors")
+        losses.append([trainer.step(groups[:2], 0.5), trainer.step(groups[2:], 0.6)])
+        assert all(tensor.dtype == torch.float32 for tensor in trainer.reader.weights.values())
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
 
 
 @pytest.mark.slow

@@ -1,10 +1,13 @@
 """What each phase of the recipe learns from, in the order it learns it: a function of the data and the seed alone."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from index.passage import Document
+from index.sentences import sentences
+from index.tokens import tokenize
 from rag.training.data import Group, Neighbours, Question, Tokens, fingerprint, read_squad, story_window
 
 STAGE_1_QUESTIONS = 40_000
@@ -42,16 +45,54 @@ def split_questions(questions: Sequence[Question], learnt: int) -> tuple[list[Qu
     return order[learnt : len(order) - held], order[len(order) - held :]
 
 
+def overlaps(questions: Sequence[Question]) -> dict[str, float]:
+    """By question id, the share of a question's words (stems, stop words dropped) in the sentence that answers it.
+
+    Of several such sentences the one that shares most; 0 for a question of stop words alone.
+    """
+    words: dict[int, list[tuple[int, int, frozenset[str]]]] = {}
+    found = {}
+    for question in questions:
+        if question.paragraph_id not in words:
+            bounds = sentences(Document(str(question.paragraph_id), question.paragraph))
+            words[question.paragraph_id] = [(a, b, frozenset(tokenize(question.paragraph[a:b]))) for a, b in bounds]
+        asked = frozenset(tokenize(question.question))
+        beside = [
+            len(asked & stems)
+            for a, b, stems in words[question.paragraph_id]
+            if any(start < b and a < end for start, end in question.spans)
+        ]
+        found[question.question_id] = max(beside, default=0) / max(1, len(asked))
+    return found
+
+
+def least_alike(questions: Sequence[Question], alike: Mapping[str, float], share: float) -> list[Question]:
+    """The ``share`` of the questions that share fewest words with what answers them, in their order."""
+    kept = sorted(questions, key=lambda question: alike[question.question_id])[: round(share * len(questions))]
+    ids = {question.question_id for question in kept}
+    return [question for question in questions if question.question_id in ids]
+
+
 def given_passage(
-    sources: Sources, tokens: Tokens, seed: int, learnt: int, most: int | None = None, last: bool = False
+    sources: Sources,
+    tokens: Tokens,
+    seed: int,
+    learnt: int,
+    most: int | None = None,
+    *,
+    last: bool = False,
+    share: float = 1.0,
 ) -> list[Group]:
     """Phase A: questions with their passage, near passages without the answer, and stories, shuffled together.
 
-    ``learnt`` questions are left out (see ``split_questions``). ``most`` bounds the number of groups: the first ones of
-    the order or, with ``last``, the last, which a phase that ran out of time has not seen.
+    ``learnt`` questions are left out (see ``split_questions``), and all but the ``share`` of the rest that is least
+    like its answers' sentences. ``most`` bounds the number of groups: the first ones of the order or, with ``last``,
+    the last, which a phase that ran out of time has not seen.
     """
     draw = random.Random(f"given-passage {seed}")  # noqa: S311
     fresh, held = split_questions(sources.squad, learnt)
+    if share < 1.0:
+        fresh = least_alike(fresh, overlaps(fresh), share)
     plans: list[tuple[str, Question]] = [("paragraph", question) for question in fresh]
     kept_out = {question.question_id for question in held}
     others = [question for question in sources.squad if question.question_id not in kept_out]

@@ -26,7 +26,8 @@ class Recipe:
     """How one phase learns. ``batch`` counts sequences; ``floor`` is the last learning rate as a share of ``peak``.
 
     ``null_weight`` weighs the loss of each passage taken alone, in groups of several; ``minutes`` bounds the time spent
-    in steps (None: all steps). ``average`` is the decay of the moving average of the weights, a step.
+    in steps (None: all steps). ``average`` is the decay of the moving average of the weights, a step. With ``bf16``
+    products are computed in bfloat16 (weights, norms and losses stay fp32).
     """
 
     phase: str
@@ -42,6 +43,7 @@ class Recipe:
     average: float = 0.995
     minutes: float | None = None
     started_from: str = ""
+    bf16: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,9 @@ class Trainer:
         for settings in self._optimiser.param_groups:
             settings["lr"] = learning_rate(self.recipe, progress)
         packed = pack([(example.ids, example.first) for group in batch for example in group])
-        parts = iter(torch.split(self.reader.forward(packed), packed.lengths))
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bf16):
+            logits = self.reader.forward(packed)
+        parts = iter(torch.split(logits.float(), packed.lengths))
         losses = [group_loss(group, [next(parts) for _ in group], self.recipe.null_weight) for group in batch]
         loss = torch.stack(losses).mean()
         loss.backward()  # type: ignore[no-untyped-call]

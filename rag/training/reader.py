@@ -1,6 +1,7 @@
 """Train the reader: ``python -m rag.training.reader --data DIR --out DIR [--init FILE]``.
 
-Phase A reads a question's own passage; phase B tells passages apart (see ``examples``). What is written is the
+Phase A reads a question's own passage; phase B tells passages apart (see ``examples``); phase C, only when asked for,
+goes over all questions once more, both ways at once. What is written is the
 average of the weights started from and those learnt, which holds up better on text of another kind than either
 (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", arXiv:2109.01903). DIR of ``--data`` holds
 ``squad11_train/squad.json`` and ``fairytaleqa_train/squad.json``; sets for measuring, where given, come from
@@ -34,14 +35,21 @@ from rag.training.retrieved import retrieved_groups
 from rag.training.score import evaluate, evaluate_groups
 
 MEASURED = {"squad11_dev": 2_000, "squadshifts_amazon": 1_000, "squad20_dev": 1_000}
-PEAK = {"a": 1.2e-4, "b": 5e-5}
-FLOOR = {"a": 0.25, "b": 0.0}
-BATCH = {"a": 20, "b": 24}
-OPEN_QUESTIONS = 6_000
+PEAK = {"a": 1.2e-4, "b": 5e-5, "c": 1.2e-4}
+FLOOR = {"a": 0.25, "b": 0.0, "c": 0.0}
+BATCH = {"a": 20, "b": 24, "c": 24}
+OPEN_QUESTIONS = {"b": 6_000, "c": 20_000}
 BLEND = 2 / 3
 """Share of the weights learnt last in those written, the rest being those of ``--init``."""
 GIVEN_SHARE = 0.75
 """Questions with their own paragraph in phase B, for each question with retrieved passages (a quarter as long)."""
+ALIKE_SHARE = 0.75
+"""Of all questions, those that phase C reads with their own paragraph: the ones that share fewest words with it.
+
+Whoever asks a folder of articles does not have the sentence before them, as the writers of SQuAD's questions had;
+readers lean on shared words where they can (Sugawara et al. 2018, arXiv:1808.09384).
+"""
+UNANSWERABLE_C = 1 / 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,12 +69,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, help="folder of the training sets")
     parser.add_argument("--out", type=Path, required=True, help="folder for reader.safetensors and reader.json")
     parser.add_argument("--init", type=Path, help="weights to start from; without, the embedded encoder")
-    parser.add_argument("--phase", choices=["a", "b"], help="one phase alone; default: a, then b")
+    parser.add_argument("--phase", choices=["a", "b", "c"], help="one phase alone; default: a, then b")
     parser.add_argument("--work", type=Path, default=Path.home() / ".cache" / "citespan-train", help="checkpoints")
     parser.add_argument("--measure", type=Path, help="folder of the sets to report on")
     parser.add_argument("--minutes", type=float, help="time limit of each phase; the learning rate follows it")
-    parser.add_argument("--examples", type=int, help="most questions a phase learns from; default: all (a), 6000 (b)")
+    parser.add_argument("--examples", type=int, help="most questions a phase learns from, in b and c with passages")
     parser.add_argument("--learnt", type=int, help="questions that --init has learnt; default: 40000 with it, else 0")
+    parser.add_argument(
+        "--bf16", action="store_true", help="faster where the processor multiplies bfloat16 (avx512_bf16)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     return parser
@@ -108,11 +119,12 @@ def _phase(phase: str, init: Path | None, options: argparse.Namespace, sources: 
         data=sources.sha256,
         minutes=options.minutes,
         started_from=hashlib.sha256(init.read_bytes()).hexdigest() if init else "embedded encoder",
+        bf16=options.bf16,
     )
     reader = load_reader(init, options.seed)
     target: Path = options.work / f"phase{phase.upper()}.safetensors"
     _, held = split_questions(sources.squad, learnt)
-    retrieved = _held_groups(held, options, sources, tokens) if phase == "b" else []
+    retrieved = [] if phase == "a" else _held_groups(held, options, sources, tokens)
     trainer = Trainer(reader, recipe, target.with_name(f"phase{phase.upper()}.checkpoint.safetensors"))
     if trainer.resume():
         _say(f"phase {phase}: going on at step {trainer.progress.step}")
@@ -143,13 +155,17 @@ def _phase(phase: str, init: Path | None, options: argparse.Namespace, sources: 
 def _groups(phase: str, options: argparse.Namespace, sources: Sources, tokens: Tokens, learnt: int) -> list[Group]:
     if phase == "a":
         return given_passage(sources, tokens, options.seed, learnt, options.examples)
-    count = options.examples or OPEN_QUESTIONS
+    count = options.examples or OPEN_QUESTIONS[phase]
     _, held = split_questions(sources.squad, learnt)
     kept_out = {question.question_id for question in held}
     pool = [question for question in sources.squad if question.question_id not in kept_out]
-    groups = retrieved_groups(pool, sources.squad, tokens, options.seed, count, cache=options.work)
-    groups += given_passage(sources, tokens, options.seed, learnt, int(GIVEN_SHARE * count), last=True)
-    random.Random(f"phase b {options.seed}").shuffle(groups)  # noqa: S311
+    if phase == "b":
+        groups = retrieved_groups(pool, sources.squad, tokens, options.seed, count, cache=options.work)
+        groups += given_passage(sources, tokens, options.seed, learnt, int(GIVEN_SHARE * count), last=True)
+    else:
+        groups = retrieved_groups(pool, sources.squad, tokens, options.seed, count, UNANSWERABLE_C, options.work)
+        groups += given_passage(sources, tokens, options.seed, 0, options.examples, share=ALIKE_SHARE)
+    random.Random(f"phase {phase} {options.seed}").shuffle(groups)  # noqa: S311
     return groups
 
 
