@@ -13,7 +13,15 @@ from index.errors import InputError
 from index.minilm import model_folder
 from rag.training import reader as command
 from rag.training.data import CLS, SEP, Example, Neighbours, Question, Tokens, occurrences, read_squad, story_window
-from rag.training.examples import given_passage, least_alike, overlaps, read_sources, split_questions
+from rag.training.examples import (
+    NEWS,
+    given_passage,
+    least_alike,
+    overlaps,
+    read_sources,
+    split_news,
+    split_questions,
+)
 from rag.training.loop import Recipe, Trainer, batches, group_loss, learning_rate
 from rag.training.network import Reader, blend, load_reader, pack, to_transformers
 from rag.training.retrieved import Passages, load_groups, save_groups
@@ -280,6 +288,46 @@ def test_retrieved_groups(data: Path, tokens: Tokens, tmp_path: Path) -> None:
     for kept, group in zip(load_groups(tmp_path / "g.npz"), without, strict=True):
         assert [e.ids.tolist() for e in kept] == [e.ids.tolist() for e in group]
         assert [(e.first, e.starts, e.ends) for e in kept] == [(e.first, e.starts, e.ends) for e in group]
+
+
+def test_the_news_written_for_this_project() -> None:
+    content = json.loads(NEWS.read_text("utf-8"))
+    seen: set[str] = set()
+    for article in content["data"]:
+        assert article["title"]
+        for paragraph in article["paragraphs"]:
+            assert paragraph["context"] == paragraph["context"].strip()
+            for qa in paragraph["qas"]:
+                assert qa["id"] not in seen
+                seen.add(qa["id"])
+                assert qa["question"].strip()
+                assert qa["is_impossible"] is not bool(qa["answers"])
+                for answer in qa["answers"]:
+                    start = answer["answer_start"]
+                    assert paragraph["context"][start : start + len(answer["text"])] == answer["text"] != ""
+    questions = read_squad(NEWS)
+    learnt, held = split_news(questions)
+    assert len(learnt) + len(held) == len(questions) == len(seen)
+    assert not {q.article for q in learnt} & {q.article for q in held}
+    assert 0 < len(held) < len(learnt) / 8
+
+
+def test_a_question_without_an_answer_gets_the_nearest_passages(data: Path, tokens: Tokens) -> None:
+    questions = list(read_sources(data).squad)
+    first = questions[0]
+    nobody = Question(
+        "n",
+        first.article,
+        first.paragraph_id,
+        "Who bought the old market of Arden on the river?",
+        first.paragraph,
+        (),
+        (),
+    )
+    group = Passages([*questions, nobody]).group(nobody, tokens, random.Random(0), unanswerable=0.0)
+    assert group is not None
+    assert len(group) == 4
+    assert not any(example.starts for example in group)
 
 
 def test_scores(fresh: Reader, tokens: Tokens, data: Path) -> None:

@@ -53,7 +53,12 @@ class Passages:
     def group(
         self, question: Question, tokens: Tokens, draw: random.Random, unanswerable: float = UNANSWERABLE
     ) -> Group | None:
-        """Build a question's passages; None where the splitter cut its answer apart or too few passages are found."""
+        """Build a question's passages; None where the splitter cut its answer apart or too few passages are found.
+
+        A question that has no answer gets the hits that are nearest to it.
+        """
+        if not question.answers:
+            return self._build(question, question.question, tokens, draw, [], labelled=False)
         gold = [
             passage
             for passage in self._of[question.paragraph_id]
