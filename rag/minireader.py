@@ -15,7 +15,7 @@ from index.errors import ModelError
 from index.minilm import Embeddings, Layers, Precision, encode_texts, in_parallel, weights
 from rag.spans import Floats, Window
 
-SHA256 = "67fee57a9e7ee87b9af87deecf940bcb9b6629fb9e90a8e03f193830e1b7cbf0"
+SHA256 = "cc064c206f0717bf5d1d3f8aaf583648d3269b7c8f7200b7c7d1a910d6222a6d"
 IDENTITY = f"minilm-reader@{SHA256[:16]}"
 FILE = "models/reader.safetensors"
 TOKENS = 384

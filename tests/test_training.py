@@ -1,3 +1,4 @@
+import hashlib
 import json
 import math
 import random
@@ -11,6 +12,7 @@ from safetensors.torch import load_file
 
 from index.errors import InputError
 from index.minilm import model_folder
+from rag.training import mean as mean_command
 from rag.training import reader as command
 from rag.training.data import CLS, SEP, Example, Neighbours, Question, Tokens, occurrences, read_squad, story_window
 from rag.training.examples import (
@@ -22,8 +24,8 @@ from rag.training.examples import (
     split_news,
     split_questions,
 )
-from rag.training.loop import Recipe, Trainer, batches, group_loss, learning_rate
-from rag.training.network import Reader, blend, load_reader, pack, to_transformers
+from rag.training.loop import Recipe, Trainer, batches, group_loss, learning_rate, write_tensors
+from rag.training.network import Reader, load_reader, mean, pack, to_transformers
 from rag.training.retrieved import Passages, load_groups, save_groups
 from rag.training.score import Found, evaluate
 
@@ -409,9 +411,29 @@ def test_the_command_writes_the_average_with_what_it_started_from(data: Path, tm
     assert json.loads((out / "reader.json").read_text())["blend"] == command.BLEND
 
 
-def test_the_blend_of_two_weights() -> None:
+def test_the_mean_of_weights_counts_their_shares() -> None:
     first, last = {"w": torch.tensor([0.0, 3.0])}, {"w": torch.tensor([3.0, 3.0])}
-    assert blend(first, last, 2 / 3)["w"].tolist() == pytest.approx([2.0, 3.0])
+    assert mean([(first, 1), (last, 2)])["w"].tolist() == pytest.approx([2.0, 3.0])
+
+
+def test_the_command_writes_a_mean_and_what_went_in(
+    fresh: Reader, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two, out = (tmp_path / f"{name}.safetensors" for name in ("one", "two", "out"))
+    other = {name: tensor + 1 for name, tensor in fresh.weights.items()}
+    write_tensors(one, to_transformers(fresh.weights, torch.float32), {})
+    write_tensors(two, to_transformers(other, torch.float32), {})
+    assert mean_command.main([str(out), f"{one}=0.75", f"{two}=0.25"]) == 0
+    digest = hashlib.sha256(out.read_bytes()).hexdigest()
+    assert capsys.readouterr().out == f"{out} {digest}\n"
+    name = "bert.encoder.layer.2.output.dense.bias"
+    torch.testing.assert_close(load_file(out)[name].float(), load_file(one)[name] + 0.25, atol=2e-3, rtol=0)
+    with safe_open(out, "pt") as file:
+        assert sorted(json.loads(file.metadata()["mean_of"]).values()) == [0.25, 0.75]
+    for bad in (f"{one}=0", str(one), "=1", f"{one}=much"):
+        assert mean_command.main([str(out), bad]) == 2
+        assert "FILE=SHARE" in capsys.readouterr().err
+    assert mean_command.main([str(out), "absent=1"]) == 2
 
 
 def test_missing_data_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

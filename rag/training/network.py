@@ -141,9 +141,13 @@ def from_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return weights
 
 
-def blend(first: Mapping[str, Tensor], last: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
-    """The mean of two sets of weights, ``share`` of it being ``last``."""
-    return {name: torch.lerp(tensor.detach(), last[name].detach(), share) for name, tensor in first.items()}
+def mean(parts: Sequence[tuple[Mapping[str, Tensor], float]]) -> dict[str, Tensor]:
+    """The mean of several sets of weights, each with its share (Wortsman et al. 2022, arXiv:2203.05482)."""
+    total = sum(share for _, share in parts)
+    return {
+        name: torch.stack([weights[name].detach() * (share / total) for weights, share in parts]).sum(0)
+        for name in parts[0][0]
+    }
 
 
 def to_transformers(weights: Mapping[str, Tensor], dtype: torch.dtype = torch.float16) -> dict[str, Tensor]:

@@ -37,7 +37,7 @@ from rag.training.examples import (
     split_questions,
 )
 from rag.training.loop import Progress, Recipe, Trainer, write_tensors
-from rag.training.network import Reader, blend, load_reader, to_transformers
+from rag.training.network import Reader, load_reader, mean, to_transformers
 from rag.training.retrieved import retrieved_groups
 from rag.training.score import evaluate, evaluate_groups
 
@@ -108,7 +108,7 @@ def _train(options: argparse.Namespace) -> None:
         record = json.loads(result.with_suffix(".json").read_text("utf-8"))
         weights = load_reader(result, options.seed).weights
         if options.init:
-            weights = blend(load_reader(options.init, options.seed).weights, weights, BLEND)
+            weights = mean([(load_reader(options.init, options.seed).weights, 1 - BLEND), (weights, BLEND)])
         record |= {"blend": BLEND if options.init else 1.0, "sha256_learnt": record.pop("sha256")}
         target = options.out / "reader.safetensors"
         write_tensors(target, to_transformers(weights), {"record": json.dumps(record)})
