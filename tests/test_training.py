@@ -1,7 +1,6 @@
 import hashlib
 import json
 import math
-import random
 from pathlib import Path
 
 import numpy as np
@@ -14,22 +13,11 @@ from index.errors import InputError
 from index.minilm import model_folder
 from rag.training import mean as mean_command
 from rag.training import reader as command
-from rag.training.data import CLS, SEP, Example, Neighbours, Question, Tokens, occurrences, read_squad, story_window
-from rag.training.examples import (
-    NEWS,
-    given_passage,
-    least_alike,
-    overlaps,
-    read_sources,
-    split_news,
-    split_questions,
-)
+from rag.training.data import CLS, SEP, Example, Question, Tokens, read_squad
 from rag.training.loop import Recipe, Trainer, batches, group_loss, learning_rate, write_tensors
 from rag.training.network import Reader, load_reader, mean, pack, to_transformers
-from rag.training.retrieved import Passages, load_groups, save_groups
 from rag.training.score import Found, evaluate
-
-TOWNS = ("Arden", "Borrow", "Caster", "Dunmore", "Elwick", "Fenby", "Garsdale", "Holt", "Ingleby", "Jarrow")
+from tests.towns import write_towns
 
 
 @pytest.fixture(scope="module")
@@ -44,25 +32,7 @@ def fresh() -> Reader:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Two articles of ten towns, two questions a paragraph."""
-    articles = []
-    for n, river in enumerate(("Tarn", "Wye")):
-        paragraphs = []
-        for i, town in enumerate(TOWNS):
-            year = 1400 + 50 * n + i
-            text = f"The market of {town} on the river {river} was founded in {year}. Its mayor was old Mr {town}son."
-            questions = [(f"When was the market of {town} on the {river} founded?", str(year))]
-            questions.append((f"Who was the mayor of {town}?", f"Mr {town}son"))
-            qas = [
-                {"id": f"{n}-{i}-{j}", "question": q, "answers": [{"text": a, "answer_start": text.index(a)}]}
-                for j, (q, a) in enumerate(questions)
-            ]
-            paragraphs.append({"context": text, "qas": qas})
-        articles.append({"title": river, "paragraphs": paragraphs})
-    folder = tmp_path / "train" / "squad11_train"
-    folder.mkdir(parents=True)
-    (folder / "squad.json").write_text(json.dumps({"data": articles}))
-    return folder.parent
+    return write_towns(tmp_path)
 
 
 def recipe(**changes: object) -> Recipe:
@@ -74,33 +44,6 @@ def example(length: int, first: int, *pairs: tuple[int, int]) -> Example:
     ids = np.full(length, 2000, np.int32)
     ids[0], ids[first - 1], ids[-1] = CLS, SEP, SEP
     return Example(ids, first, tuple(a for a, _ in pairs), tuple(b for _, b in pairs))
-
-
-def test_occurrences_stop_at_the_bounds_of_words() -> None:
-    assert occurrences("cat, category, cat", "cat") == ((0, 3), (15, 18))
-    assert occurrences("a cost of $38", " $38 ") == ((10, 13),)
-    assert occurrences("in 1990s", "1990") == ()
-
-
-def test_gold_tokens_are_the_tokens_of_every_occurrence(tokens: Tokens) -> None:
-    text = "Beyoncé sang; then Beyoncé left for $38 billion."
-    built = tokens.example("Who sang?", text, [*occurrences(text, "Beyoncé"), *occurrences(text, "$38 billion")])
-    assert built is not None
-    offsets = tokens.passage(text).offsets
-    pairs = [(a - built.first, b - built.first) for a, b in zip(built.starts, built.ends, strict=True)]
-    found = [text[offsets[a][0] : offsets[b][1]] for a, b in pairs]
-    assert found == ["Beyoncé", "Beyoncé", "$38 billion"]
-    assert built.ids[0] == CLS
-    assert built.ids[built.first - 1] == built.ids[-1] == SEP
-
-
-def test_an_example_whose_answer_is_cut_off_is_none(tokens: Tokens) -> None:
-    text = "word " * 60 + "Paris"
-    spans = occurrences(text, "Paris")
-    assert tokens.example("Where?", text, spans, most=40) is None
-    shortened = tokens.example("Where?", text, (), most=40)
-    assert shortened is not None
-    assert len(shortened.ids) == 40
 
 
 def test_a_single_passage_loss_is_the_marginal_likelihood_over_cls_and_passage() -> None:
@@ -222,114 +165,6 @@ def test_a_checkpoint_of_another_recipe_is_refused(fresh: Reader, tmp_path: Path
 def test_the_time_limit_ends_a_run(fresh: Reader, tmp_path: Path) -> None:
     trainer = Trainer(Reader(fresh.weights, fresh.embeddings), recipe(minutes=1e-6), tmp_path / "x.safetensors")
     assert trainer.run([(example(9, 3, (4, 5)),)] * 20, lambda progress, share: None).step == 1
-
-
-def test_held_out_and_learnt_questions_are_learnt_by_no_phase(data: Path, tokens: Tokens) -> None:
-    sources = read_sources(data)
-    fresh, held = split_questions(sources.squad, 10)
-    assert (len(sources.squad), len(fresh), len(held)) == (40, 26, 4)
-    groups = given_passage(sources, tokens, seed=0, learnt=10)
-    assert len(groups) == 26 + 3
-    assert sum(not group[0].starts for group in groups) == 3
-    again = given_passage(sources, tokens, seed=0, learnt=10, most=2, last=True)
-    assert [group[0].ids.tolist() for group in again] == [group[0].ids.tolist() for group in groups[-2:]]
-
-
-def test_questions_that_share_fewest_words_with_their_answers_sentence() -> None:
-    text = "The bridge was opened by the queen in 1931. Trams have crossed the bridge since."
-
-    def asked(name: str, question: str, answer: str) -> Question:
-        return Question(name, 0, 0, question, text, (answer,), occurrences(text, answer))
-
-    # Stems without stop words: bridge, open; since, monarch, inaugurate; cross, bridge (the other sentence's bridge).
-    same = asked("same", "When was the bridge opened?", "1931")
-    other = asked("other", "Since when do monarchs inaugurate?", "1931")
-    half = asked("half", "What crossed the river?", "Trams")
-    assert overlaps([same, other, half]) == {"same": 1.0, "other": 0.0, "half": 0.5}
-    alike = {"same": 1.0, "other": 0.0, "half": 0.5}
-    assert [q.question_id for q in least_alike([same, other, half], alike, 2 / 3)] == ["other", "half"]
-
-
-def test_a_share_of_the_questions_is_kept(data: Path, tokens: Tokens) -> None:
-    sources = read_sources(data)
-    whole = given_passage(sources, tokens, seed=0, learnt=0)
-    part = given_passage(sources, tokens, seed=0, learnt=0, share=0.5)
-    assert sum(bool(group[0].starts) for group in part) == round(0.5 * sum(bool(group[0].starts) for group in whole))
-
-
-def test_the_nearest_paragraph_holds_no_answer(data: Path) -> None:
-    questions = read_sources(data).squad
-    near = Neighbours(questions).nearest(questions[0])
-    assert near is not None
-    assert "1400" not in near
-    assert "Tarn" in near
-
-
-def test_a_story_window_is_whole_sentences_around_the_answer(tokens: Tokens) -> None:
-    story = "\n".join(f"On day {n} the fox ran far. Then it slept for {n} hours." for n in range(100, 180))
-    spans = occurrences(story, "152 hours")
-    question = Question("q", 0, 0, "How long did it sleep?", story, ("152 hours",), spans)
-    window = story_window(tokens, question, random.Random(0))
-    assert window is not None
-    text, places = window
-    assert [text[a:b] for a, b in places] == ["152 hours"]
-    assert text.endswith(".")
-    assert len(tokens.passage(text).ids) <= 220
-
-
-def test_retrieved_groups(data: Path, tokens: Tokens, tmp_path: Path) -> None:
-    questions = read_sources(data).squad
-    passages = Passages(questions)
-    draw = random.Random(0)
-    answerable = [passages.group(question, tokens, draw, unanswerable=0.0) for question in questions]
-    assert all(group is not None and sum(bool(e.starts) for e in group) == 1 for group in answerable)
-    without = [group for question in questions if (group := passages.group(question, tokens, draw, unanswerable=1.0))]
-    assert without
-    assert not any(example.starts for group in without for example in group)
-    save_groups(tmp_path / "g.npz", without)
-    for kept, group in zip(load_groups(tmp_path / "g.npz"), without, strict=True):
-        assert [e.ids.tolist() for e in kept] == [e.ids.tolist() for e in group]
-        assert [(e.first, e.starts, e.ends) for e in kept] == [(e.first, e.starts, e.ends) for e in group]
-
-
-def test_the_news_written_for_this_project() -> None:
-    content = json.loads(NEWS.read_text("utf-8"))
-    seen: set[str] = set()
-    for article in content["data"]:
-        assert article["title"]
-        for paragraph in article["paragraphs"]:
-            assert paragraph["context"] == paragraph["context"].strip()
-            for qa in paragraph["qas"]:
-                assert qa["id"] not in seen
-                seen.add(qa["id"])
-                assert qa["question"].strip()
-                assert qa["is_impossible"] is not bool(qa["answers"])
-                for answer in qa["answers"]:
-                    start = answer["answer_start"]
-                    assert paragraph["context"][start : start + len(answer["text"])] == answer["text"] != ""
-    questions = read_squad(NEWS)
-    learnt, held = split_news(questions)
-    assert len(learnt) + len(held) == len(questions) == len(seen)
-    assert not {q.article for q in learnt} & {q.article for q in held}
-    assert 0 < len(held) < len(learnt) / 8
-
-
-def test_a_question_without_an_answer_gets_the_nearest_passages(data: Path, tokens: Tokens) -> None:
-    questions = list(read_sources(data).squad)
-    first = questions[0]
-    nobody = Question(
-        "n",
-        first.article,
-        first.paragraph_id,
-        "Who bought the old market of Arden on the river?",
-        first.paragraph,
-        (),
-        (),
-    )
-    group = Passages([*questions, nobody]).group(nobody, tokens, random.Random(0), unanswerable=0.0)
-    assert group is not None
-    assert len(group) == 4
-    assert not any(example.starts for example in group)
 
 
 def test_scores(fresh: Reader, tokens: Tokens, data: Path) -> None:

@@ -1,7 +1,7 @@
 """What each phase of the recipe learns from, in the order it learns it: a function of the data and the seed alone."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +32,15 @@ class Sources:
     sha256: str
 
 
-def read_sources(folder: Path, news: Path = NEWS) -> Sources:
-    """Read ``squad11_train/squad.json`` and, where it stands, ``fairytaleqa_train/squad.json`` below ``folder``."""
+def read_sources(folder: Path) -> Sources:
+    """Read ``squad11_train/squad.json`` and, where it stands, ``fairytaleqa_train/squad.json`` below ``folder``.
+
+    NEWS is read from this package.
+    """
     squad, stories = folder / "squad11_train" / "squad.json", folder / "fairytaleqa_train" / "squad.json"
-    present = [squad, *([stories] if stories.is_file() else []), news]
+    present = [squad, *([stories] if stories.is_file() else []), NEWS]
     read = {path: tuple(read_squad(path)) for path in present}
-    return Sources(read[squad], read.get(stories, ()), read[news], fingerprint(present))
+    return Sources(read[squad], read.get(stories, ()), read[NEWS], fingerprint(present))
 
 
 def split_news(news: Sequence[Question]) -> tuple[list[Question], list[Question]]:
@@ -78,8 +81,9 @@ def overlaps(questions: Sequence[Question]) -> dict[str, float]:
     return found
 
 
-def least_alike(questions: Sequence[Question], alike: Mapping[str, float], share: float) -> list[Question]:
+def least_alike(questions: Sequence[Question], share: float) -> list[Question]:
     """The ``share`` of the questions that share fewest words with what answers them, in their order."""
+    alike = overlaps(questions)
     kept = sorted(questions, key=lambda question: alike[question.question_id])[: round(share * len(questions))]
     ids = {question.question_id for question in kept}
     return [question for question in questions if question.question_id in ids]
@@ -104,7 +108,7 @@ def given_passage(
     draw = random.Random(f"given-passage {seed}")  # noqa: S311
     fresh, held = split_questions(sources.squad, learnt)
     if share < 1.0:
-        fresh = least_alike(fresh, overlaps(fresh), share)
+        fresh = least_alike(fresh, share)
     plans: list[tuple[str, Question]] = [("paragraph", question) for question in fresh]
     kept_out = {question.question_id for question in held}
     others = [question for question in sources.squad if question.question_id not in kept_out]

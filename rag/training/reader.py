@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--work", type=Path, default=Path.home() / ".cache" / "citespan-train", help="checkpoints")
     parser.add_argument("--measure", type=Path, help="folder of the sets to report on")
     parser.add_argument("--minutes", type=float, help="time limit of each phase; the learning rate follows it")
-    parser.add_argument("--examples", type=int, help="most questions a phase learns from, in b and c with passages")
+    parser.add_argument("--examples", type=int, help="most questions; in b, c, d those with retrieved passages")
     parser.add_argument("--learnt", type=int, help="questions that --init has learnt; default: 40000 with it, else 0")
     parser.add_argument(
         "--bf16", action="store_true", help="faster where the processor multiplies bfloat16 (avx512_bf16)"
@@ -149,10 +149,10 @@ def _phase(phase: str, init: Path | None, options: argparse.Namespace, sources: 
     averaged = Reader(trainer.average, reader.embeddings)
     _, news = split_news(sources.news)
     scores = {"held_out_last": evaluate(reader, tokens, held, 500), "held_out": evaluate(averaged, tokens, held, 500)}
-    scores["news_before"] = evaluate(load_reader(init, options.seed), tokens, news, 500)
+    before = load_reader(init, options.seed)
+    scores["news_before"] = evaluate(before, tokens, news, 500)
     scores["news"] = evaluate(averaged, tokens, news, 500)
     if retrieved:
-        before = load_reader(init, options.seed)
         scores["held_out_retrieved_before"] = evaluate_groups(before, retrieved)
         scores["held_out_retrieved"] = evaluate_groups(averaged, retrieved)
     # The average is the default; the last weights take its place only where they read unseen questions clearly better.
