@@ -14,7 +14,7 @@ import hashlib
 import json
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -45,8 +45,9 @@ USED_SENTENCES = ("sentence_cosine", "sentence_words", "lead", "top_cosine", "bm
 class Asked:
     """One question's features, whether its gold was there, and whether its best candidate is right.
 
-    ``exact`` and ``f1`` score that candidate's words, ``rank`` is the place, from 1, of the first hit in a gold
-    document, 0 where no hit is.
+    ``exact`` and ``f1`` score that candidate's words. ``hit`` is the place, from 1, of the first passage of a gold
+    document among those retrieved, ``retrieved`` that document's place among the documents retrieved, ``read`` its
+    place in the order in which the candidates cite them; 0 where it is not among them.
     """
 
     features: dict[str, float]
@@ -54,7 +55,9 @@ class Asked:
     right: bool
     exact: float
     f1: float
-    rank: int
+    hit: int
+    retrieved: int
+    read: int
 
 
 def title(question: Question) -> str:
@@ -87,11 +90,18 @@ def asked(questions: Sequence[Question], index: Index, reader: Reader, holders: 
                 text = groups[0].spans[0].text
                 exact, overlap = exact_match(text, question.answers), f1(text, question.answers)
                 right = holds(text, question.answers) if reader.name == "none" else overlap >= 0.5
-                documents = [hit.passage.doc_id in question.documents for hit in hits]
-                rank = documents.index(True) + 1 if True in documents else 0
-                yield Asked(features(groups, 0), held, held and right, exact, overlap, rank)
+                found = [hit.passage.doc_id for hit in hits]
+                cited = [span.hit.passage.doc_id for group in groups for span in group.spans]
+                orders = (found, dict.fromkeys(found), dict.fromkeys(cited + found))
+                ranks = (_rank(order, question) for order in orders)
+                yield Asked(features(groups, 0), held, held and right, exact, overlap, *ranks)
             if report:
                 report("asking", number + 1, len(questions))
+
+
+def _rank(documents: Iterable[str], question: Question) -> int:
+    """The place, from 1, of the first gold document; 0 where there is none."""
+    return next((place for place, document in enumerate(documents, 1) if document in question.documents), 0)
 
 
 def fit(rows: Sequence[Asked], names: Sequence[str]) -> Calibration:
@@ -135,10 +145,13 @@ def figures(rows: Sequence[Asked], calibration: Calibration) -> dict[str, float]
     sure = confidences(rows, calibration)
     right = np.array([row.right for row in rows], float)
     held = np.array([row.held for row in rows])
-    ranks = np.array([row.rank for row in rows])[held]
+    ranks = np.array([(row.hit, row.retrieved, row.read) for row in rows])[held]
+    passages, retrieved, read = ((ranks > 0) & (ranks <= 5)).mean(0).tolist()
     return {
         "n": len(rows),
-        "hit@5": float(((ranks > 0) & (ranks <= 5)).mean()),
+        "passage_R@5": passages,
+        "R@5": retrieved,
+        "read_R@5": read,
         "EM": 100 * float(np.mean([row.exact for row in rows if row.held])),
         "F1": 100 * float(np.mean([row.f1 for row in rows if row.held])),
         "right": float(right[held].mean()),

@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.calibration import Asked, confidences, fit
+from eval.calibration import Asked, asked, confidences, figures, fit
+from eval.holders import Holders
+from eval.questions import Question
+from index.duplicates import sketch
 from index.errors import ModelError
-from index.passage import Hit, Passage
+from index.passage import Document, Hit, Passage
 from rag.calibrate import Calibration, features
 from rag.evidence import Group
 from rag.reader import ScoredSpan
@@ -78,7 +81,7 @@ def rows(count: int) -> list[Asked]:
         held = number % 3 > 0
         margin = draw.gauss(3.0 if held else -1.0, 2.0)
         known = {"margin": margin, "backwards": -margin + draw.gauss(0.0, 1.0)}
-        made.append(Asked(known, held, held and margin > 0, 0.0, 0.0, 1))
+        made.append(Asked(known, held, held and margin > 0, 0.0, 0.0, 1, 1, 1))
     return made
 
 
@@ -102,6 +105,59 @@ def test_the_threshold_is_the_lowest_within_one_standard_error_of_the_best() -> 
     assert shares(fitted.threshold).mean() >= best.mean() - error - 0.002
     assert shares(fitted.threshold - 0.05).mean() < best.mean() - error
     assert shares(fitted.threshold)[0] > best[0]
+
+
+class Shelf:
+    """An index that finds the same passages, in this order, whatever is asked."""
+
+    def __init__(self, hits: Sequence[Hit]) -> None:
+        self.hits = hits
+
+    def search(self, query: str, k: int, exclude: frozenset[int]) -> list[Hit]:
+        return [hit for hit in self.hits if hit.passage.passage_id not in exclude][:k]
+
+    def sketches(self, doc_ids: Sequence[str]) -> list[np.ndarray]:
+        return [sketch(Document(doc_id, f"{doc_id} and nothing else")) for doc_id in doc_ids]
+
+
+class LastFirst:
+    """A reader that finds the cost in the last two hits alone, surest in the last."""
+
+    name = identity = "last first"
+
+    def read(self, question: str, hits: Sequence[Hit]) -> list[ScoredSpan]:
+        last, before = hits[-1], hits[-2]
+        return [
+            ScoredSpan(last, 8, 18, (0, 19), 3.0, {"margin": 6.0}),
+            ScoredSpan(before, 8, 10, (0, 19), 1.0, {"margin": 2.0}),
+        ]
+
+
+def test_where_the_gold_document_ranks_before_and_after_reading() -> None:
+    # The first two hits are passages of one document: the third hit is the second document.
+    texts = ("It cost $1 million.", "It cost $2 million.", "It cost $4 million.", "It cost $3 million.")
+    passages = [
+        Passage(number, doc_id, 0, len(text), text, ((0, len(text)),), ())
+        for number, (doc_id, text) in enumerate(zip("aabc", texts, strict=True))
+    ]
+    shelf = Shelf([Hit(passage, 1.0 - passage.passage_id / 10, PARTS) for passage in passages])
+    questions = [
+        Question(str(number), "How much did it cost?", ("$3 million",), (gold,), gold={gold: 1})
+        for number, gold in enumerate("cacb")
+    ]
+    found = list(asked(questions, shelf, LastFirst(), Holders(passages)))  # type: ignore[arg-type]
+    # Every third question is asked without the passages that hold its answer: there the last hit is "b"'s.
+    assert [(row.hit, row.retrieved, row.read) for row in found] == [(0, 0, 0), (1, 1, 3), (4, 3, 1), (3, 2, 1)]
+    assert [row.held for row in found] == [False, True, True, False]
+    assert [row.f1 for row in found] == [0.5, 1.0, 1.0, 0.5]
+
+
+def test_the_first_five_of_each_ranking() -> None:
+    known = {"margin": 1.0}
+    ranks = [(6, 5, 1), (1, 1, 6), (0, 0, 0), (5, 4, 5)]
+    made = [Asked(known, True, True, 1.0, 1.0, *rank) for rank in ranks] + [Asked(known, False, False, 0, 0, 0, 0, 0)]
+    shares = figures(made, Calibration({"margin": 1.0}, 0.0, 0.5))
+    assert (shares["passage_R@5"], shares["R@5"], shares["read_R@5"]) == (0.5, 0.75, 0.5)
 
 
 @pytest.mark.parametrize("weights", ['{"margin": NaN}', '{"margin": 1e999}', '{"nonsense": 1.0}', '{"margin": "x"}'])

