@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from index.passage import Document, Span
 
-_LINE_END = re.compile(r"\r\n|\r|\n")
+LINE_END = re.compile(r"\r\n|\r|\n")
 REASONS = ("not_found", "weak", "empty_index")
 
 
@@ -44,7 +44,7 @@ class Citation:
 
 def line_of(document: Document, offset: int) -> int:
     r"""The line, from 1, that ``offset`` stands in; a line ends with \\n, \\r\\n or \\r."""
-    return 1 + sum(1 for _ in _LINE_END.finditer(document.text, 0, offset))
+    return 1 + sum(1 for _ in LINE_END.finditer(document.text, 0, offset))
 
 
 def cite(document: Document, span: Span, sentence: Span) -> Citation:

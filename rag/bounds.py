@@ -2,21 +2,23 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
 
-from index.passage import Span
+from index.passage import Passage, Span
 
-_CURRENCY = "$€£¥₹"
-_MAGNITUDE = re.compile(
-    r"[ \u00a0-]?(?:hundred|thousand|million|billion|trillion|bn|mn|tn|m|k)\b(?![-’'])", re.IGNORECASE
-)
+_MAGNITUDE = r"[ \u00a0-]?(?:hundred|thousand|million|billion|trillion|bn|mn|tn{letters})\b(?![-’'])"
+# Only behind a currency sign is a letter or a capital surely a magnitude: "$38 M", but "in 1999 M. Shyamalan".
+_COUNT_MAGNITUDE = re.compile(_MAGNITUDE.format(letters=""))
+_MONEY_MAGNITUDE = re.compile(_MAGNITUDE.format(letters="|m|k|b"), re.IGNORECASE)
 _PERCENT = re.compile(r"\\?%\$?|[ \u00a0](?:%|per ?cent\b|percentage points?\b)")
 _COUNTRY_DOLLAR = re.compile(r"(?<![^\W_])(?:US|AU|CA|HK|NZ|A|C|S)$")
 _POSSESSIVE = re.compile(r"['’][sS](?![^\W_])")
 _KEPT_STOP = re.compile(
     r"(?:(?<![^\W_])[^\W\d_]\.)+$|\b(?:Inc|Corp|Co|Ltd|Jr|Sr|Bros|Mt|St|Dr|Prof|Gen|No|vs|etc)\.$", re.IGNORECASE
 )
-_PAIRS = {"(": ")", "[": "]", "{": "}", "“": "”", "«": "»", "‹": "›"}
+_ABBREVIATION = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.){2,}$")
+_PAIRS = {"(": ")", "[": "]", "{": "}", "„": "“", "“": "”", "«": "»", "‹": "›"}
+_QUOTED = (("“", "”"), ("„", "“"), ('"', '"'), ("‘", "’"), ("«", "»"))
+_CLOSED = re.compile(r"(?<=[^\s'])'(?![^\W_])")
 _CLOSING = {closing: opening for opening, closing in _PAIRS.items()}
 _LOOSE = ",;:–—-…·•|/*_ \t\u00a0\n\r"
 
@@ -24,8 +26,8 @@ _LOOSE = ",;:–—-…·•|/*_ \t\u00a0\n\r"
 def sensible(text: str, span: Span, sentence: Span) -> Span:
     """The span as a careful editor would cut it, inside ``sentence``; empty (start == end) if nothing is left of it.
 
-    All are code points of ``text``, half-open. Half words are completed, a currency sign, percent sign or magnitude
-    ("$38 billion", "5%") is taken along, separators and lone quotation marks or brackets at the edges are left off, a
+    All are code points of ``text``, half-open. Half words are completed, minus, currency sign, percent and magnitude
+    ("-$38 billion", "5%") are taken along, separators and lone quotation marks or brackets at the edges are left off, a
     bracket opened inside is closed or left out. To cut what was cut changes nothing.
     """
     low, high = sentence
@@ -40,25 +42,48 @@ def sensible(text: str, span: Span, sentence: Span) -> Span:
     return min(seen[seen.index(cut) :], key=lambda span: (span[1] - span[0], span))
 
 
-def uncovered(start: int, end: int, masked: Sequence[Span]) -> Span:
-    """The span without masked text at its edges: a word that was completed may have taken in markup (``_so_``)."""
-    for first, last in masked:
-        if first <= start < last:
-            start = last
-    for first, last in reversed(masked):
-        if first < end <= last:
-            end = first
-    return start, max(start, end)
+def stretches(passage: Passage) -> list[tuple[Span, Span]]:
+    """What one quote may cover, each with its sentence: the sentences, cut where masked words stand in them.
+
+    Emphasis may stand inside a quote; the address of a link or an HTML tag may not. All in document offsets, ascending.
+    """
+    found = []
+    for sentence in passage.sentences:
+        low, high = sentence
+        for first, last in passage.masked:
+            inside = low <= first and last <= high
+            if inside and any(map(str.isalnum, passage.text[first - passage.start : last - passage.start])):
+                found.append(((low, first), sentence))
+                low = last
+        found.append(((low, high), sentence))
+    return [(stretch, sentence) for stretch, sentence in found if stretch[0] < stretch[1]]
+
+
+def cut(passage: Passage, span: Span, stretch: Span) -> Span:
+    """The span as ``sensible`` cuts it inside ``stretch``, masked text being white space; all in document offsets."""
+    low = passage.start
+    inside = (span[0] - low, span[1] - low), (stretch[0] - low, stretch[1] - low)
+    start, end = sensible(visible(passage), *inside)
+    return low + start, low + end
+
+
+def visible(passage: Passage) -> str:
+    """The passage's text with what is masked in it blanked, at the same length."""
+    text = passage.text
+    for start, end in passage.masked:
+        first, last = max(0, start - passage.start), min(len(text), end - passage.start)
+        text = text[:first] + " " * (last - first) + text[last:]
+    return text
 
 
 def _cut(text: str, start: int, end: int, low: int, high: int) -> Span:
-    start, end = _without_loose_edges(text, start, end, high)
+    start, end = _without_loose_edges(text, start, end, low, high)
     if start >= end:
         return start, start
     start, end = _whole_words(text, start, end, low, high)
     start, end = _whole_amount(text, start, end, low, high)
     start, end = _balanced(text, start, end, low, high)
-    start, end = _without_loose_edges(text, start, end, high)
+    start, end = _without_loose_edges(text, start, end, low, high)
     return (start, end) if any(character.isalnum() for character in text[start:end]) else (start, start)
 
 
@@ -97,28 +122,63 @@ def _whole_words(text: str, start: int, end: int, low: int, high: int) -> Span:
 
 
 def _whole_amount(text: str, start: int, end: int, low: int, high: int) -> Span:
-    if text[start].isdigit() and start > low and text[start - 1] in _CURRENCY:
-        start -= 1
+    if text[start].isdigit():
+        start = _sign_before(text, start, low)
     if text[start] == "$" and (country := _COUNTRY_DOLLAR.search(text, low, start)):
         start = country.start()
+    if _is_minus(text, start - 1, low):
+        start -= 1
     amount = text[end - 1].isdigit() or text[end - 1] == "%"
     # "$38$ billion", "$5\%$": a dollar sign on both sides, as in LaTeX.
     if amount and end < high and text[end] == "$" and text.count("$", start, end) % 2:
         end += 1
     if text[end - 1].isdigit() and (percent := _PERCENT.match(text, end, high)) is not None:
         end = percent.end()
+    money = any(map(_is_currency, text[start:end]))
     if text[end - 1].isdigit() or text[end - 1] == "$":
-        magnitude = _MAGNITUDE.match(text, end, high)
+        magnitude = (_MONEY_MAGNITUDE if money else _COUNT_MAGNITUDE).match(text, end, high)
         if magnitude is not None:
             end = magnitude.end()
+    if not money and text[start].isdigit():
+        end = _sign_behind(text, end, high)
     return start, end
+
+
+def _sign_before(text: str, start: int, low: int) -> int:
+    """Where the currency sign of the amount at ``start`` stands, at most one space before it; else ``start``."""
+    at = start - 1
+    if at > low and text[at] in " \u00a0" and not text[low : at - 1].rstrip()[-1:].isdigit():  # no "5 €" before it
+        at -= 1
+    return at if at >= low and _is_currency(text[at]) else start
+
+
+def _sign_behind(text: str, end: int, high: int) -> int:
+    """The end of the currency sign that follows an amount ("38 €", "38$") and belongs to no other; else ``end``."""
+    at = end + (end < high and text[end] in " \u00a0" and text[end + 1 : end + 2] != "$")
+    if at < high and _is_currency(text[at]) and not (at + 1 < len(text) and text[at + 1].isalnum()):
+        return at + 1
+    return end
+
+
+def _is_currency(character: str) -> bool:
+    return unicodedata.category(character) == "Sc"
+
+
+def _is_minus(text: str, at: int, low: int) -> bool:
+    """Whether the character at ``at`` is the minus of an amount, not a dash or a hyphen."""
+    if at < low or text[at] not in "-−" or (at > low and not (text[at - 1].isspace() or text[at - 1] in "([“")):
+        return False
+    behind = text[at + 1 : at + 3].lstrip("$€£¥.")
+    return behind[:1].isdigit()
 
 
 def _balanced(text: str, start: int, end: int, low: int, high: int) -> Span:
     stack: list[int] = []
     for at in range(start, end):
         character = text[at]
-        if character in _PAIRS:
+        if character == "“" and stack and text[stack[-1]] == "„":
+            stack.pop()
+        elif character in _PAIRS:
             stack.append(at)
         elif character in _CLOSING:
             if stack and text[stack[-1]] == _CLOSING[character]:
@@ -153,20 +213,23 @@ def _balanced(text: str, start: int, end: int, low: int, high: int) -> Span:
     return start, max(start, end)
 
 
-def _without_loose_edges(text: str, start: int, end: int, high: int) -> Span:
+def _without_loose_edges(text: str, start: int, end: int, low: int, high: int) -> Span:
     before = None
     while before != (start, end) and start < end:
         before = (start, end)
         while start < end and (text[start] in _LOOSE + ".!?" or text[start].isspace() or text[start] in "”’)]}»\0"):
-            if text[start] == "." and start + 1 < end and text[start + 1].isdigit():
+            if _begins_word(text, start, end, low) or _is_minus(text, start, low):
                 break
             start += 1
-        while start < end and (text[end - 1] in _LOOSE or text[end - 1].isspace() or text[end - 1] in "“‘([{«\0"):
+        while start < end and (text[end - 1] in _LOOSE or text[end - 1].isspace() or text[end - 1] in "‘([{«\0"):
+            end -= 1
+        if start < end and text[end - 1] == "“" and "„" not in text[start:end]:
             end -= 1
         stop = text[end - 1] if start < end else ""
-        if stop in ("!", "?") or (stop == "." and not (end < high and _KEPT_STOP.search(text, start, end))):
+        kept = _KEPT_STOP if end < high else _ABBREVIATION  # "Inc." keeps its stop but at the sentence's end
+        if stop in ("!", "?") or (stop == "." and not kept.search(text, start, end)):
             end -= 1
-        for opening, closing in (("“", "”"), ('"', '"'), ("‘", "’"), ("(", ")"), ("[", "]"), ("«", "»")):
+        for opening, closing in (*_QUOTED, ("(", ")"), ("[", "]")):
             if start >= end:
                 break
             inner = text[start + 1 : end - 1]
@@ -177,4 +240,26 @@ def _without_loose_edges(text: str, start: int, end: int, high: int) -> Span:
                 start += 1
             elif text[end - 1] == closing and opening not in text[start : end - 1] and closing != "’":
                 end -= 1
+        start, end = _without_lone_apostrophes(text, start, end, low)
+    return start, end
+
+
+def _begins_word(text: str, at: int, end: int, low: int) -> bool:
+    """Whether the full stop at ``at`` belongs to what follows: ".5", ".NET"."""
+    if text[at] != "." or at + 1 >= end:
+        return False
+    return text[at + 1].isdigit() or (text[at + 1].isalpha() and (at == low or text[at - 1].isspace()))
+
+
+def _without_lone_apostrophes(text: str, start: int, end: int, low: int) -> Span:
+    """Leave off straight single quotation marks around the whole or at one side; "users'" and "'90s" keep theirs."""
+    if start >= end:
+        return start, end
+    opened = text[start] == "'" and not (start > low and _is_word(text[start - 1]))
+    if opened and end - start >= 2 and text[end - 1] == "'":
+        return start + 1, end - 1
+    if opened and text[start + 1 : start + 2].isalpha() and not _CLOSED.search(text, start + 1, end):
+        return start + 1, end
+    if text[end - 1] == "'" and start > low and text[start - 1] == "'":
+        return start, end - 1
     return start, end

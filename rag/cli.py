@@ -300,7 +300,7 @@ def refreshed(corpus: Path) -> Path:
     from index.errors import IndexDamaged, IndexMismatch, IndexMissing
     from index.store import open_current
 
-    key = hashlib.sha256(os.fsencode(corpus.resolve())).hexdigest()[:24]
+    key = hashlib.sha256(os.fsencode(os.path.realpath(corpus))).hexdigest()[:24]
     root = user_cache_path("citespan") / "indexes" / key
     try:
         stale = is_stale(open_current(root))

@@ -7,6 +7,13 @@ from collections.abc import Sequence
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 _US_DOLLARS = re.compile(r"\bUS\$", re.IGNORECASE)
+# What SQuAD's normalisation would delete and an amount is not the same without: "3.8" is no "38", "-5" no "5".
+_AMOUNT_SIGNS = (
+    (re.compile(r"(?<=\d)\.(?=\d)"), "·"),
+    (re.compile(r"(?<=\d)[-–](?=\d)"), "–"),
+    (re.compile(r"(?<![\w)])[-−](?=[$€£¥]?\.?\d)"), "−"),
+    (re.compile(r"(?<=\d)\s?(?:\\?%|per ?cent\b)", re.IGNORECASE), " percent "),
+)
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -25,5 +32,11 @@ def words_f1(prediction: Sequence[str], gold: Sequence[str]) -> float:
 
 
 def wording(text: str) -> str:
-    """What two spans of one wording have in common: SQuAD's normalisation, "US$38 billion" being "$38 billion"."""
-    return normalise(_US_DOLLARS.sub("$", text)) or text
+    """What two spans of one wording have in common: SQuAD's normalisation, but amounts that differ stay apart.
+
+    "US$38 billion" is "$38 billion" and "5%" is "5 percent", but "$3.8 billion" is another amount.
+    """
+    said = _US_DOLLARS.sub("$", text)
+    for sign, mark in _AMOUNT_SIGNS:
+        said = sign.sub(mark, said)
+    return normalise(said) or text

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from index.passage import Document, Hit
-from rag.answer import Answer, Candidate, Citation, Part, line_of
+from rag.answer import LINE_END, Answer, Candidate, Citation, Part, line_of
 
 if TYPE_CHECKING:
     from index.build import BuildReport
@@ -273,4 +273,4 @@ def document_text(document: Document, span: tuple[int, int], style: Style) -> st
 
 
 def _lines(text: str) -> str:
-    return "\n".join(plain(line) for line in text.splitlines()) + ("\n" if text.endswith(("\n", "\r")) else "")
+    return "\n".join(map(plain, LINE_END.split(text)))

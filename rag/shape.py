@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from index.passage import Passage, Span
-from rag.bounds import sensible, uncovered
+from index.passage import Span
+from rag.bounds import cut, stretches
 from rag.evidence import Group
 from rag.normal import wording
 from rag.reader import ScoredSpan
@@ -22,14 +22,24 @@ MAX_ITEMS = 10
 CLAUSE_WORDS = 4
 """A span of so many words or more says enough for a reason or a statement as it is."""
 
-_PLURAL = r"(?!(?:does|has|was)\b|\w*(?:ss|us|is)\b)(?:\w{2,}s|people|men|women|children|media|data)"
+# Words in -s that are no plural beside "which": of one thing, or before the noun that is asked for ("sports team").
+_SINGULAR = (
+    r"\w*(?:ss|us|is)|alias|arms|athletics|atlas|canvas|customs|does|economics|electronics|gas|has|headquarters|lens|"
+    r"mathematics|means|news|physics|politics|sales|savings|series|species|sports|statistics|was"
+)
+_PLURAL = rf"(?!(?:{_SINGULAR})\b)(?:(?-i:[a-z])\w+s|people|men|women|children|media|data)\b"
 _COUNT = r"(?:two|three|four|five|six|seven|eight|nine|ten|\d+|other|various|different|main|major|some)"
+_PLURAL_VERB = r"(?:are|were|do|did|have|had|can|could|will|would|should|may|might|must)\b"
+_OPENING = r"(?:^|[.,;:?!—–]\s)\W*(?:(?:in|of|from|to|with|for|at|on|by|through|under|about|against|between)\s+)?"
 _SEVERAL = re.compile(
-    rf"\b(?:which\s+(?:{_COUNT}\s+){{0,2}}|what\s+(?:{_COUNT}\s+){{1,2}}){_PLURAL}\b"
-    rf"|\bwhat\s+{_PLURAL}\b(?=[^?]*\b(?:is|are|was|were|does|do|did|has|have|had|can|could|will|would)\b)"
-    r"|\b(?:which|what)\s+\w+\s+\w{2,}s\s+(?:are|were|have|had|do|did)\b"
-    rf"|\b(?:who|what)\s+(?:are|were)\s+(?:all\s+)?(?:the|some)?\s*(?:{_COUNT}\s+)*(?:\w+\s+)?{_PLURAL}\b"
-    rf"|^\s*(?:list|enumerate)\b|^\s*name\s+(?:all|the|some|{_COUNT})\b",
+    rf"{_OPENING}which\s+(?:{_COUNT}\s+){{0,2}}{_PLURAL}(?!\s+(?:is|was)\b)"
+    rf"|{_OPENING}which\s+(?-i:[A-Z])\w*\s+{_PLURAL}(?!\s+(?:the|an?|its|his|her|their|all|every|no|any|how|that)\b)"
+    rf"|\bwhat\s+(?:{_COUNT}\s+){{1,2}}{_PLURAL}"
+    rf"|\bwhat\s+{_PLURAL}\s+(?:of\b[^?]*\s)?(?:does|has|{_PLURAL_VERB})"
+    rf"|{_OPENING}(?:which|what)\s+(?!{_PLURAL_VERB})\w+\s+{_PLURAL}\s+{_PLURAL_VERB}"
+    rf"|\b(?:who\s+(?:are|were)\s+(?:all\s+)?(?:the|some)?|what\s+(?:are|were)\s+(?:all\s+)?(?:the|some|{_COUNT}))"
+    rf"\s+(?:{_COUNT}\s+)*(?:\w+\s+)?{_PLURAL}(?![^?]*\b(?:called|for|like|of)\W*$)"
+    rf"|^\s*(?:list|enumerate)\b|^\s*name\s+(?:all|the|some|{_COUNT})\s+(?:\w+\s+){{0,2}}{_PLURAL}",
     re.IGNORECASE,
 )
 _CLAUSE = re.compile(
@@ -97,11 +107,13 @@ def _overlap(span: ScoredSpan, other: ScoredSpan) -> bool:
 
 def _enumeration(span: ScoredSpan, spans: Sequence[ScoredSpan]) -> ScoredSpan:
     """The span with the neighbours of its sentence that nothing but commas, "and" or "or" separates from it."""
+    low, high = _stretch(span)
     neighbours = [
         other
         for other in spans
         if other.hit.passage.passage_id == span.hit.passage.passage_id
-        and other.sentence == span.sentence
+        and low <= other.start
+        and other.end <= high
         and abs(other.score - span.score) <= 2 * ITEM_LEAD
     ]
     start, end, before = span.start, span.end, None
@@ -120,22 +132,23 @@ def _clause(span: ScoredSpan) -> ScoredSpan:
     if len(span.text.split()) >= CLAUSE_WORDS:
         return span
     passage = span.hit.passage
-    low, high = span.sentence
+    low, high = _stretch(span)
     text = _between(span, low, high)
     at, stop = span.start - low, span.end - low
     first = max((match.end() for match in _BREAK.finditer(text) if match.end() <= at), default=0)
     last = min((match.start() for match in _BREAK.finditer(text) if match.start() >= stop), default=len(text))
     causes = [match.start() for match in _CAUSE.finditer(text) if first <= match.start() <= at]
     first = max(causes, default=first)
-    start, end = _cut(passage, (low + first, low + last), span.sentence)
+    start, end = cut(passage, (low + first, low + last), (low, high))
     return replace(span, start=start, end=end) if start <= span.start and span.end <= end else span
 
 
-def _cut(passage: Passage, span: Span, sentence: Span) -> Span:
-    """Sensible bounds, in document offsets, with no masked text at the edges."""
-    low = passage.start
-    start, end = sensible(passage.text, (span[0] - low, span[1] - low), (sentence[0] - low, sentence[1] - low))
-    return uncovered(start + low, end + low, passage.masked)
+def _stretch(span: ScoredSpan) -> Span:
+    """What a quote around ``span`` may cover; its sentence, where a reader quotes masked words (whole sentences)."""
+    for (low, high), _ in stretches(span.hit.passage):
+        if low <= span.start and span.end <= high:
+            return low, high
+    return span.sentence
 
 
 def _between(span: ScoredSpan, start: int, end: int) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.passage import Hit, Span
-from rag.bounds import sensible, uncovered
+from rag.bounds import cut, stretches
 from rag.reader import ScoredSpan
 
 MAX_SPAN = 30
@@ -55,7 +55,7 @@ class Network(Protocol):
 
 
 class SpanReader:
-    """Spans by a network's logits, inside one sentence, never over masked text, cut at sensible bounds."""
+    """Spans by a network's logits, inside one sentence, never over masked words, cut at sensible bounds."""
 
     def __init__(self, network: Network, name: str) -> None:
         """``name`` is what the user chose."""
@@ -88,39 +88,34 @@ def _candidates(hit: Hit, window: Window, logits: Floats) -> list[tuple[int, int
     """The best spans of a window as (start, end, sentence, start + end logit), in document offsets."""
     passage = hit.passage
     offsets = window.offsets + passage.start
-    sentence_of = _sentence_of(offsets, passage.sentences, passage.masked)
-    usable = np.flatnonzero(sentence_of >= 0)
+    bounds = stretches(passage)
+    stretch_of = _stretch_of(offsets, [stretch for stretch, _ in bounds], passage.masked)
+    usable = np.flatnonzero(stretch_of >= 0)
     if not len(usable):
         return []
-    offsets, logits, sentence_of = offsets[usable], logits[usable], sentence_of[usable]
+    offsets, logits, stretch_of = offsets[usable], logits[usable], stretch_of[usable]
     firsts = np.arange(len(usable))[:, None]
     lasts = firsts + np.arange(min(MAX_SPAN, len(usable)))
     inside = np.minimum(lasts, len(usable) - 1)
-    allowed = (lasts == inside) & (sentence_of[inside] == sentence_of[firsts])
+    allowed = (lasts == inside) & (stretch_of[inside] == stretch_of[firsts])
     values = np.where(allowed, logits[firsts, 0] + logits[inside, 1], -np.inf).ravel()
     kept = np.argpartition(values, -min(KEPT, len(values)))[-KEPT:]
     spans = []
     for place in kept[np.isfinite(values[kept])]:
         first, more = divmod(int(place), lasts.shape[1])
         last = first + more
-        sentence = passage.sentences[sentence_of[first]]
-        low = passage.start
-        start, end = sensible(
-            passage.text,
-            (int(offsets[first, 0]) - low, int(offsets[last, 1]) - low),
-            (sentence[0] - low, sentence[1] - low),
-        )
-        start, end = uncovered(start + low, end + low, passage.masked)
+        stretch, sentence = bounds[stretch_of[first]]
+        start, end = cut(passage, (int(offsets[first, 0]), int(offsets[last, 1])), stretch)
         if start < end:
             spans.append((start, end, sentence, float(values[place])))
     return spans
 
 
-def _sentence_of(offsets: Offsets, sentences: Sequence[Span], masked: Sequence[Span]) -> npt.NDArray[np.int64]:
-    """For each token the number of the sentence it lies in, -1 for one that lies in none or touches masked text."""
-    if not sentences:
+def _stretch_of(offsets: Offsets, stretches: Sequence[Span], masked: Sequence[Span]) -> npt.NDArray[np.int64]:
+    """For each token the number of the stretch it lies in, -1 for one that lies in none or touches masked text."""
+    if not stretches:
         return np.full(len(offsets), -1)
-    bounds = np.array(sentences)
+    bounds = np.array(stretches)
     number = np.searchsorted(bounds[:, 0], offsets[:, 0], "right") - 1
     inside = (number >= 0) & (offsets[:, 1] <= bounds[np.maximum(number, 0), 1]) & (offsets[:, 1] > offsets[:, 0])
     for start, end in masked:

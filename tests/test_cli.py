@@ -243,8 +243,11 @@ def test_a_corpus_is_indexed_and_refreshed(
     index.write_bytes(b"damaged")
     assert status()[1:] == (1, False)
     assert [path.name for path in folder.iterdir()] == ["b.txt"]  # nothing is written beside the articles
-    code, _, err = rag("ask", "Is it?", "--corpus", tmp_path / "none")
-    assert (code, err.count("\n")) == (2, 1)
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for missing in (tmp_path / "none", loop):
+        code, _, err = rag("ask", "Is it?", "--corpus", missing)
+        assert (code, err.count("\n")) == (2, 1)
 
 
 # Errors: one sentence each

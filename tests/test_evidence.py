@@ -7,6 +7,7 @@ from index.build import build_documents
 from index.passage import Document, Hit
 from index.search import Index
 from rag.evidence import candidate, grouped
+from rag.normal import wording
 from rag.reader import ScoredSpan
 
 LONG = " Then follow words that are the same in both copies of this one article, as an agency sent it out."
@@ -41,6 +42,27 @@ def test_wordings_are_the_same_under_squads_normalisation(index: Index) -> None:
     groups = grouped(spans, index)
     assert [group.spans for group in groups] == [tuple(spans[:2]), (spans[2],)]
     assert groups[0].documents == ("c", "a")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("US$38 billion", "$38 billion", True),
+        ("5%", "5 percent", True),
+        ("$5\\%$", "5 per cent", True),
+        ("1,200", "1200", True),
+        ("1990-1991", "1990–1991", True),
+        ("the U.S.", "US", True),
+        ("$3.8 billion", "$38 billion", False),
+        ("7-8", "78", False),
+        ("-5", "5", False),
+        ("−2.5%", "2.5%", False),
+        ("€38 billion", "$38 billion", False),
+        ("GPT-4.1", "GPT-41", False),
+    ],
+)
+def test_amounts_are_the_same_only_where_they_are(one: str, other: str, *, same: bool) -> None:
+    assert (wording(one) == wording(other)) is same
 
 
 def test_mass_adds_up_over_documents_but_copies_count_once(index: Index) -> None:

@@ -46,6 +46,12 @@ def test_a_long_question_is_cut_alike(exported: Path) -> None:
         np.testing.assert_array_equal(one.ids, other.ids)
 
 
+def test_a_question_that_is_no_unicode_is_read_alike(exported: Path) -> None:
+    ours, theirs = MiniReader("fp32"), HuggingFaceReader(str(exported))
+    (one,), (other,) = (reader.windows("Who built caf\udce9?", TEXTS[:1]) for reader in (ours, theirs))
+    np.testing.assert_array_equal(one.ids, other.ids)
+
+
 def test_no_confidence_without_a_fit(
     exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from index.build import build_documents
 from index.passage import Document
 from index.search import Index
-from rag.answer import Answer, Candidate, Part, Support, cite, refusal
+from rag.answer import Answer, Candidate, Part, Support, cite, line_of, refusal
 from rag.render import (
     Style,
     answer_json,
@@ -173,6 +173,14 @@ def test_a_page_is_cited_without_a_line_of_its_text(root: Path) -> None:
     found = {hit.passage.doc_id: hit for hit in index.search("ferry boat mill", 50)}
     assert "ferry.html   " in hits_text([found["ferry.html"]], index, PLAIN)
     assert "mill.txt:1   " in hits_text([found["mill.txt"]], index, PLAIN)
+
+
+def test_a_shown_document_has_the_lines_that_citations_count() -> None:
+    text = "one\ftwo\u2028three\r\nfour\rfive\n"
+    document = Document("a.txt", text)
+    shown = document_text(document, (0, len(text)), PLAIN).split("\n")
+    assert shown == ["one two three", "four", "five", ""]
+    assert [line_of(document, text.index(word)) for word in ("three", "four", "five")] == [1, 2, 3]
 
 
 def test_documents_as_text() -> None:

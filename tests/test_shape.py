@@ -1,6 +1,7 @@
 """What shape of answer a question wants, and how spans take it."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -25,7 +26,30 @@ from rag.shape import ITEM_LEAD, MAX_ITEMS, items, shaped, wanted
         ("Who are the members of the board?", "list"),
         ("In what years were the bridges built?", "list"),
         ("Name three suppliers.", "list"),
+        ("Name the suppliers of the harbour.", "list"),
         ("List the suppliers of the harbour.", "list"),
+        ("Which AI companies use the harbour?", "list"),
+        ("Which firms does the harbour supply?", "list"),
+        ("What ships does it own?", "list"),
+        ("What kinds of ships are kept there?", "list"),
+        ("The harbour shut. Which ships were moved?", "list"),
+        ("What happens if the deal is cancelled?", "words"),
+        ("What helps people who have a boat?", "words"),
+        ("What keeps the bridge from falling when it was built?", "words"),
+        ("What did James do?", "words"),
+        ("What will Siemens have to pay?", "words"),
+        ("Which sports team won?", "words"),
+        ("Which Texas city is largest?", "words"),
+        ("Which Treaty protects the harbour?", "words"),
+        ("Which news agency did report it?", "words"),
+        ("What sales tax does the state have?", "words"),
+        ("Which series won the award?", "words"),
+        ("What gas is used?", "words"),
+        ("When is the quarter in which the harbour reports earnings?", "words"),
+        ("What are tugs?", "words"),
+        ("What are the new cranes for?", "words"),
+        ("Name the boss.", "words"),
+        ("Name the head of the harbour.", "words"),
         ("What causes the flood?", "words"),
         ("What does the mayor do?", "words"),
         ("What is the status of the harbour?", "words"),
@@ -79,6 +103,15 @@ def test_what_no_comma_joins_or_comes_far_behind_stays_apart() -> None:
 def test_a_reason_gets_its_clause(text: str, words: str, clause: str) -> None:
     (found,) = shaped("Why did it happen?", [span(hit(text), words)])
     assert found.text == clause
+
+
+def test_a_clause_ends_before_masked_words() -> None:
+    text = "It closed because the [old crane](https://e.x/a) broke on Monday."
+    masked = tuple((50 + m.start(), 50 + m.end()) for m in re.finditer(r"\[|\]\(.*?\)", text))
+    whole = hit(text)
+    where = replace(whole, passage=replace(whole.passage, sentences=((50, 50 + len(text)),), masked=masked))
+    (found,) = shaped("Why did it close?", [span(where, "crane")])
+    assert found.text == "because the [old crane"
 
 
 def test_of_spans_that_grow_into_one_the_best_is_kept() -> None:

@@ -129,6 +129,15 @@ def test_spans_neither_begin_nor_end_in_masked_text() -> None:
             assert not first + 100 < span.end <= last + 100
 
 
+def test_a_span_never_runs_over_masked_words() -> None:
+    text = "The [big deal](https://e.x/a?b) was _very_ good."
+    masked = tuple(m.span() for m in re.finditer(r"\[(?=big)|\]\(.*?\)|_", text))
+    spans = read(Given({"big": (9, 0), "deal": (0, 2), "good": (0, 9), "was": (8, 0)}), hit(text, masked=masked))
+    assert texts(spans)[:2] == ["was _very_ good", "big deal"]
+    assert all(span.sentence == (100, 100 + len(text)) for span in spans)
+    assert not any("https" in span.text for span in spans)
+
+
 def test_of_overlapping_spans_the_best_is_kept() -> None:
     spans = read(Given({"red": (4, 4), "mill": (3, 3), "far": (1, 1)}), hit("The red mill far."))
     for at, span in enumerate(spans):
