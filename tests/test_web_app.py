@@ -1,7 +1,9 @@
 """The search page's routes: what stands on each page, and what is said where there is nothing."""
 
 import gzip
+import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -11,16 +13,21 @@ import pytest
 from starlette.testclient import TestClient
 
 from index.build import build, build_documents
+from index.passage import Document
 from index.search import Index
 from rag.answer import Part
 from rag.pipeline import Pipeline, Trace
 from rag.sentences import SentenceReader
-from tests.web_site import ANSWERS, HERE, QUESTION, REFUSES, served
+from tests.web_site import ANSWERS, HERE, QUESTION, REFUSES, Firsts, served
 from tests.web_site import client as client
 from tests.web_site import pipeline as pipeline
 from web import view
+from web.app import create_app
+from web.engine import Engine, T, TooSlow
+from web.safety import loopback_hosts
 
 STATIC = HERE / "web/static"
+CHANGED = "This article has changed since it was cited; the cited words are not marked."
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +49,8 @@ def test_an_answer(client: TestClient, pipeline: Pipeline) -> None:
     page = client.get("/", params={"q": QUESTION}).text
     citation = answer.citations[0]
     assert f"<mark>{citation.quote}</mark>" in page.replace("&#39;", "'")
-    assert f"/doc/{quote(citation.document, safe='')}?start={citation.start}&amp;end={citation.end}#cited" in page
+    place = f"start={citation.start}&amp;end={citation.end}&amp;sha256={citation.sha256[:16]}#cited"
+    assert f"/doc/{quote(citation.document, safe='')}?{place}" in page
     assert "stands in" in page
     assert "Other answers" in page
     assert page.count("<summary>Why this result</summary>") == len(pipeline.search(QUESTION, 10))
@@ -80,7 +88,8 @@ def test_the_items_of_a_list_each_with_its_link(root: Path, pipeline: Pipeline) 
     items, others = page.split("Also on this list")[1].split("Other answers")
     for part in answer.parts[1:]:
         for citation in part.citations:
-            assert f'href="{view.doc_url(citation.document, citation.start, citation.end)}"' in items
+            url = view.cited_url(citation.document, citation.start, citation.end, citation.sha256)
+            assert f'href="{url}"' in items
         assert f"<mark>{part.answer}</mark>" in items
         assert f"<strong>{part.answer}</strong>" not in others  # nothing is shown as both
     assert f"<strong>{answer.answer}</strong>" not in items
@@ -103,16 +112,65 @@ def test_a_question_that_cannot_be_asked(client: TestClient, question: str) -> N
     assert client.get("/api/v1/ask", params={"q": question}).status_code in (400, 422)
 
 
+def test_a_question_is_shown_as_it_can_be_asked_again(client: TestClient) -> None:
+    marked = "\ufeffHow much did\nthe \u202erepair\u202c of the\x1b mill\x9b cost?"
+    page = client.get("/", params={"q": marked})
+    assert page.status_code == 200
+    assert page.text.count(f'value="{QUESTION}"') == page.text.count(f'data-question="{QUESTION}"') == 1
+    assert 'href="/api/v1/ask?q=How+much+did+the+repair+of+the+mill+cost%3F"' in page.text
+    refused = client.get("/", params={"q": "mill\0\u202e?"})
+    assert refused.status_code == 400
+    assert 'value="mill?"' in refused.text
+
+
+def test_what_is_copied_is_the_stored_text(tmp_path: Path) -> None:
+    text = 'Wheel \u202e"1"\u202c stands\x9b31m & turns\x7f <b>’\u2066round\u2069.'
+    build_documents([Document("a.txt", f"{text}\n")], tmp_path)
+    page = served(tmp_path, Pipeline(Index.open(tmp_path), Firsts(), ANSWERS)).get("/?q=Wheel").text
+    copied = re.search(r'data-copy="([^"]*)"', page)
+    assert copied
+    assert copied[1].isascii()
+    assert copied[1].isprintable()
+    assert json.loads(unescape(copied[1])) == f"“{text}” — a.txt, line 1"  # as page.js reads it
+
+
+def test_an_error_page_keeps_the_question(root: Path, pipeline: Pipeline) -> None:
+    class Slow(Engine):
+        def run(self, work: Callable[[], T]) -> T:
+            raise TooSlow
+
+    slow = TestClient(create_app(Slow(root, lambda: pipeline), loopback_hosts(8787)), "http://127.0.0.1:8787")
+    page = slow.get("/", params={"q": "The \u202emill?"})
+    assert page.status_code == 503
+    assert 'value="The mill?"' in page.text
+    assert 'value=""' in slow.get("/doc/none").text
+
+
 def test_a_document_with_its_words_marked(client: TestClient, pipeline: Pipeline) -> None:
     for doc_id in pipeline.index.doc_ids:
         document = pipeline.index.document(doc_id)
         start = document.text.index("r")
-        page = client.get(view.doc_url(doc_id, start, start + 9).split("#")[0])
+        page = client.get(view.cited_url(doc_id, start, start + 9, document.sha256).split("#")[0])
         assert page.status_code == 200
+        assert page.text == client.get(f"{view.doc_url(doc_id)}?start={start}&end={start + 9}").text
+        assert CHANGED not in page.text
         assert page.text.count('<mark id="cited">') == 1
         assert "noindex" not in page.text
     assert '<span class="masked"># </span>' in client.get("/doc/bridge.md").text
     assert '<mark id="cited">' not in client.get("/doc/bridge.md").text
+
+
+def test_a_document_that_has_changed_since_it_was_cited(client: TestClient) -> None:
+    other = Document("mill.txt", "It was another text.").sha256
+    for start, end in ((3, 9), (99998, 99999)):  # the text that was cited may have been longer
+        page = client.get(view.cited_url("mill.txt", start, end, other).split("#")[0])
+        assert page.status_code == 200
+        assert CHANGED in page.text
+        assert "1862" in page.text
+        assert "<mark" not in page.text
+        assert "To the cited words" not in page.text
+    for sha256 in ("", other[:15], other, "x" * 16, "A" * 16, f"{other[:15]}%0a"):
+        assert client.get(f"/doc/mill.txt?start=3&end=9&sha256={sha256}").status_code == 422
 
 
 @pytest.mark.parametrize("place", ["start=5&end=4", "start=0&end=99999", "start=3", "end=3"])

@@ -109,8 +109,13 @@ def test_a_new_generation_is_noticed_and_a_damaged_one_is_not_taken(
     build([folder], root)
     resign(root, lambda manifest: manifest.update(format=99))
     assert "1901" in client.get("/?q=mill").text  # the generation before still answers
-    assert "could not be opened" in client.get("/").text
+    for path in ("/", "/?q=mill", "/doc/a.txt"):
+        assert client.get(path).text.count("could not be opened") == 1, path
     assert client.get("/api/v1/status").json()["trouble"]
+    root.rename(tmp_path / "away")
+    assert "is gone" in client.get("/?q=mill").text
+    (tmp_path / "away").rename(root)
+    assert client.get("/?q=mill").text.count("could not be opened") == 1
     build([folder], root)
     assert "could not be opened" not in client.get("/").text
     good = (root / "CURRENT").read_bytes()
@@ -128,11 +133,22 @@ def test_an_index_that_is_removed_and_built_anew_is_opened(tmp_path: Path, write
     folder, root = write(tmp_path / "in", {"a.txt": "The mill was built in 1862.\n"}), tmp_path / "index"
     build([folder], root)
     engine = Engine(root, lambda: Pipeline(Index.open(root), SentenceReader(), ANSWERS))
+    client = TestClient(create_app(engine, loopback_hosts(8787)), "http://127.0.0.1:8787")
+    root.rename(tmp_path / "away")
+    for path in ("/", "/?q=mill", "/doc/a.txt"):
+        page = client.get(path)
+        assert page.status_code == 200
+        assert f"The index at {root} is gone; what was open is still asked." in page.text, path
+    assert "is gone" in client.get("/api/v1/status").json()["trouble"]
+    (tmp_path / "away").rename(root)
+    assert "is gone" not in client.get("/?q=mill").text
+    assert client.get("/api/v1/status").json()["trouble"] is None
     shutil.rmtree(root)
     assert engine.current().pipeline.index.document("a.txt").text == "The mill was built in 1862.\n"
     write(folder, {"a.txt": "The mill was built in 1901.\n"})
     build([folder], root)  # gen-000001 once more
     assert engine.current().pipeline.index.document("a.txt").text == "The mill was built in 1901.\n"
+    assert engine.trouble is None
 
 
 def test_fifty_at_once_while_a_new_generation_is_published(tmp_path: Path, write: Write) -> None:

@@ -16,7 +16,7 @@ from rag.pipeline import Pipeline
 from rag.render import plain
 from tests.web_site import ANSWERS, Browser, Firsts, served, site
 from tests.web_site import browser as browser
-from web.view import doc_url
+from web.view import cited_url
 
 RUN = "window.ran=1"
 PAYLOADS = [
@@ -200,8 +200,9 @@ def clients(roots: list[Path]) -> list[TestClient]:
 def addresses(number: int) -> list[str]:
     """Where payload ``number`` is shown: its document with a mark, as a question, among what is found."""
     asked = f"Where does Wheel{number} stand {PAYLOADS[number]}"[:1900]
-    document = doc_url(hostile(number, PAYLOADS[number]).doc_id, 0, 9).split("#")[0]
-    return [document, f"/?{urlencode({'q': asked})}", f"/?q=Wheel{number}"]
+    document = hostile(number, PAYLOADS[number])
+    cited = cited_url(document.doc_id, 0, 9, document.sha256).split("#")[0]
+    return [cited, f"/?{urlencode({'q': asked})}", f"/?q=Wheel{number}"]
 
 
 def test_there_are_a_hundred_payloads() -> None:

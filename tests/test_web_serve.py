@@ -1,20 +1,25 @@
 """The command ``rag serve``: it starts, says where, stops on a signal, refuses in one sentence."""
 
+import errno
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
+from index.errors import InputError
 from rag.cli import main
 from tests.web_site import HERE, fetch
+from web.serve import listening
 
 
 @contextmanager
@@ -67,6 +72,28 @@ def test_what_is_refused(root: Path, arguments: tuple[str, ...], says: str, caps
     assert out == ""
     assert says in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.EACCES])
+def test_localhost_goes_without_ipv6_but_not_beside_another_server(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create, made = socket.create_server, list[socket.socket]()
+
+    def without(address: tuple[str, int], **more: Any) -> socket.socket:
+        if more["family"] == socket.AF_INET6:
+            raise OSError(number, os.strerror(number))
+        made.append(create(address, **more))
+        return made[-1]
+
+    monkeypatch.setattr(socket, "create_server", without)
+    if number in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+        (opened,) = listening("localhost", 0)
+        opened.close()
+    else:
+        with pytest.raises(InputError, match=r"on ::1 cannot be used"):
+            listening("localhost", 0)
+        assert made[0].fileno() == -1  # what was opened before is closed again
 
 
 def test_no_index_to_serve(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,10 +1,16 @@
 """Texts as runs and blocks, and what a very long document is cut to."""
 
 import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
+from index.build import build
 from index.passage import Document
+from index.search import Index
 from rag.pipeline import Pipeline
+from rag.sentences import SentenceReader
+from tests.web_site import ANSWERS
 from tests.web_site import pipeline as pipeline
 from web import view
 
@@ -30,6 +36,31 @@ def test_a_title_is_shown_once_unless_its_words_are_cited() -> None:
     assert [b.text for b in view.document_view(document, (4, 8), None)["blocks"]] == ["The mill", "It turns."]
     alone = Document("a.txt", "The mill\n", "The mill")
     assert [b.text for b in view.document_view(alone, None, None)["blocks"]] == ["The mill"]
+
+
+def test_the_lines_of_a_hard_wrapped_file_are_joined_as_the_index_joins_them(
+    tmp_path: Path, write: Callable[[Path, Mapping[str, str | bytes]], Path]
+) -> None:
+    wanted, wrapped = list[str](), ""
+    for part in range(4):
+        lines = [f"The mill number {part} stands on the river in the old town, line {n}" for n in range(6)]
+        lines[-1] += " ends."
+        items = [f"- Wheel {part} turns.", f"- Stone {part} grinds."]
+        wrapped += "\n".join([f"## Part {part}", *lines, *items, "", *lines, "", ""])
+        wanted += [f"Part {part}", " ".join(lines), *items, " ".join(lines)]
+    build([write(tmp_path / "in", {"wrapped.md": wrapped})], tmp_path / "index")
+    index = Index.open(tmp_path / "index")
+    document = index.document("wrapped.md")
+    assert document.hard_wrapped
+    page = view.document_view(document, None, None)["blocks"]
+    shown = [block.text.replace("\n", " ") for block in page]
+    words = [text.removeprefix("- ") for text in shown]  # a bullet may be masked
+    assert words == [text.removeprefix("- ") for text in wanted]
+    assert [bool(block.anchor) for block in page] == [True, False, False, False, False] * 4
+    hits = view.results_view(Pipeline(index, SentenceReader(), ANSWERS).trace("Where does the mill stand?"), index)
+    found = [block.text.replace("\n", " ") for hit in hits["hits"] for block in hit["blocks"]]
+    assert len(found) > 1
+    assert set(found) <= set(shown)
 
 
 def test_runs_add_up_and_the_first_mark_counts() -> None:

@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from index.errors import InputError, RagError
 from rag import __version__
 from rag.pipeline import MAX_QUESTION, checked
-from rag.render import plain
+from rag.render import json_line, plain
 from web import view
 from web.api import api_routes, asked_path, json_response
 from web.engine import RETRY_AFTER, Busy, Engine, Opened, TooSlow
@@ -58,6 +58,8 @@ class _Pages:
             auto_reload=False,
             finalize=_visible,
         )
+        # For page.js, which gets the very characters: HTML itself has no way to write all of them.
+        self._environment.filters["json"] = lambda value: json_line(value, ascii_only=True)
 
     def __call__(
         self, name: str, status: int = 200, headers: Mapping[str, str] | None = None, **values: Any
@@ -72,6 +74,11 @@ def _visible(value: object) -> object:
     return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
+def _typed(question: str) -> str:
+    """A question without the characters that a page would show as marks, so that it can be shown and asked again."""
+    return "".join(shown for shown in map(plain, question) if len(shown) == 1)
+
+
 def _routes(app: FastAPI, engine: Engine, pages: _Pages, heard: Heard) -> None:
     @app.get("/", include_in_schema=False)
     def home(q: str = "") -> Response:
@@ -79,14 +86,13 @@ def _routes(app: FastAPI, engine: Engine, pages: _Pages, heard: Heard) -> None:
         if not q.strip():
             return pages("home.html", **_about(opened, engine))
         try:
-            question = checked(q)
+            question = _typed(checked(q))
             heard(question)
             asked = engine.run(lambda: opened.pipeline.trace(question, ALTERNATIVES))
         except InputError as error:
-            return pages(
-                "error.html", 400, title="This question cannot be asked", detail=str(error), question=q[:MAX_QUESTION]
-            )
-        return pages("results.html", **view.results_view(asked, opened.pipeline.index))
+            again = _typed(q[:MAX_QUESTION])
+            return pages("error.html", 400, title="This question cannot be asked", detail=str(error), question=again)
+        return pages("results.html", **view.results_view(asked, opened.pipeline.index), trouble=engine.trouble)
 
     @app.get("/doc/{document:anything}", include_in_schema=False)
     def document(
@@ -95,6 +101,7 @@ def _routes(app: FastAPI, engine: Engine, pages: _Pages, heard: Heard) -> None:
         start: Annotated[int | None, Query(ge=0)] = None,
         end: Annotated[int | None, Query(ge=1)] = None,
         at: Annotated[int | None, Query(ge=0)] = None,
+        sha256: Annotated[str | None, Query(pattern=f"^[0-9a-f]{{{view.SHA256_DIGITS}}}$")] = None,
     ) -> Response:
         index = engine.current().pipeline.index
         try:
@@ -102,11 +109,12 @@ def _routes(app: FastAPI, engine: Engine, pages: _Pages, heard: Heard) -> None:
         except KeyError:
             raise HTTPException(404, "the index holds no such article") from None
         span = None
-        if start is not None or end is not None:
+        changed = sha256 is not None and not found.sha256.startswith(sha256)
+        if not changed and (start is not None or end is not None):
             if start is None or end is None or not start < end <= len(found.text):
                 raise HTTPException(404, f"the article has no such place: it has {len(found.text):,} characters")
             span = (start, end)
-        return pages("document.html", **view.document_view(found, span, at))
+        return pages("document.html", **view.document_view(found, span, at, changed), trouble=engine.trouble)
 
     @app.get("/opensearch.xml", include_in_schema=False)
     def opensearch(request: Request) -> Response:
@@ -146,7 +154,8 @@ def _errors(app: FastAPI, pages: _Pages) -> None:
             response = json_response(problem, status, "application/problem+json")
             response.headers.update(headers or {})
             return response
-        return pages("error.html", status, headers, title=phrase, detail=detail, question="")
+        again = _typed(request.query_params.get("q", "")[:MAX_QUESTION])
+        return pages("error.html", status, headers, title=phrase, detail=detail, question=again)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:

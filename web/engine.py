@@ -58,7 +58,7 @@ class Engine:
         self.root = root
         self.seconds = seconds
         self.trouble: str | None = None
-        """Why the newest generation is not the one that is asked, if so."""
+        """A sentence that says why what is asked is not what stands on disk, if so."""
         self._open = open_pipeline
         self._opening = threading.Lock()
         self._refused: tuple[str, str] | None = None
@@ -78,20 +78,23 @@ class Engine:
         try:
             current = store.current_generation(self.root)
         except RagError as error:
-            self.trouble = str(error)
+            self.trouble, self._refused = _passed_over(error), None
             return self._opened
         generation = self._opened.pipeline.index.generation
         if current == (generation.name, generation.digest):
             self.trouble = None
             return self._opened
-        if current in (None, self._refused):
+        if current is None:
+            self.trouble, self._refused = f"The index at {self.root} is gone; what was open is still asked", None
+            return self._opened
+        if current == self._refused:
             return self._opened
         if self._opening.acquire(blocking=False):
             try:
                 self._opened = Opened(self._open())
                 self.trouble = self._refused = None
             except RagError as error:
-                self.trouble, self._refused = str(error), current
+                self.trouble, self._refused = _passed_over(error), current
             finally:
                 self._opening.release()
         return self._opened
@@ -109,3 +112,7 @@ class Engine:
             return future.result(self.seconds)
         except Late:
             raise TooSlow from None
+
+
+def _passed_over(error: RagError) -> str:
+    return f"A newer index could not be opened, so the one before it is asked: {error}"

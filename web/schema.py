@@ -92,7 +92,7 @@ class Document(Listed):
 
 
 class Status(BaseModel):
-    """What the index holds; ``trouble`` says why a newer generation is not the one that is asked, if so."""
+    """What the index holds; ``trouble`` says why what is asked is not what stands on disk, if so."""
 
     generation: str
     created: str

@@ -1,5 +1,6 @@
 """``rag serve``: sockets on the loopback, the server, a graceful stop."""
 
+import errno
 import os
 import signal
 import socket
@@ -78,8 +79,10 @@ def listening(host: str, port: int) -> list[socket.socket]:
         try:
             opened = socket.create_server((address, port), family=family, backlog=BACKLOG)
         except OSError as error:
-            if sockets:
-                continue  # localhost: a machine without IPv6, or its port taken there
+            if sockets and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                continue  # localhost on a machine without IPv6
+            for other in sockets:
+                other.close()
             raise InputError(
                 f"port {port} on {address} cannot be used ({os.strerror(error.errno or 0)}): "
                 "give another --port, or stop what uses it"

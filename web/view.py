@@ -10,8 +10,7 @@ from urllib.parse import quote, urlencode
 
 from index.passage import Document, Hit, Span
 from index.search import Index
-from index.sentences import NEWLINE
-from index.split import headings
+from index.sentences import NEWLINE, blanked, blocks
 from index.tokens import tokenize, tokenize_spans
 from rag.answer import Candidate, Citation
 from rag.pipeline import Trace
@@ -21,6 +20,8 @@ LONG = 4000
 """Characters from which a document is long enough for a table of contents."""
 WINDOW = 200_000
 """Characters of a document on one page."""
+SHA256_DIGITS = 16
+"""Digits of a text's checksum in a link that cites it: enough to tell it from what it was changed to."""
 _WORDS = ((0.9, "very likely right"), (0.7, "likely right"), (0.5, "more likely right than not"), (0.0, "uncertain"))
 _KINDS = ("", "cited", "word", "masked")
 
@@ -65,9 +66,24 @@ def runs(text: str, start: int, end: int, marks: Marks) -> tuple[Run, ...]:
     return tuple(found)
 
 
-def lines(text: str, start: int, end: int, marks: Marks) -> list[Block]:
-    """The lines of ``text[start:end]`` that hold anything, each as runs."""
-    return [Block(runs(text, a, b, _near(marks, a, b))) for a, b in _lines(text, start, end)]
+def _paragraphs(text: str, start: int, end: int, wrapped: Sequence[Span]) -> Iterable[Span]:
+    """The lines of ``text[start:end]`` that hold anything; those that stand in one of ``wrapped`` together.
+
+    ``wrapped`` are the blocks of a hard-wrapped file, ascending: so the page joins the lines that the index joined.
+    """
+    before: Span | None = None
+    at = 0
+    for line in _lines(text, start, end):
+        if before:
+            while at < len(wrapped) and wrapped[at][1] <= before[1]:
+                at += 1
+            if at < len(wrapped) and wrapped[at][0] < before[1]:
+                before = (before[0], line[1])
+                continue
+            yield before
+        before = line
+    if before:
+        yield before
 
 
 def _lines(text: str, start: int, end: int) -> Iterable[Span]:
@@ -87,17 +103,21 @@ def _near(marks: Marks, start: int, end: int) -> Marks:
 # A document
 
 
-def document_view(document: Document, span: Span | None, at: int | None) -> dict[str, Any]:
-    """A document's page: blocks, contents, and where the shown part of a very long text stands in it."""
+def document_view(document: Document, span: Span | None, at: int | None, changed: bool = False) -> dict[str, Any]:
+    """A document's page: blocks, contents, and where the shown part of a very long text stands in it.
+
+    ``changed``: the text is another than the one that was cited, so that the page says why nothing is marked.
+    """
     text = document.text
     low, high = _window(len(text), span, at)
     cited = [(*span, "cited")] if span else []
     marks = [*cited, *((a, b, "masked") for a, b in document.masked if a < high and b > low)]
-    found = [h for h in headings(document) if low <= h[0] and h[1] <= high]
-    blocks: list[Block] = []
+    known = list(blocks(document, blanked(document)))
+    found = [(b.start, b.end) for b in known if b.heading and low <= b.start and b.end <= high]
+    shown: list[Block] = []
     waiting, mark = 0, 0  # headings and marks before these are behind the line: all three ascend
     ordered = sorted(marks[len(cited) :])
-    for a, b in _paragraphs(document, low, high):
+    for a, b in _paragraphs(text, low, high, [(block.start, block.end) for block in known]):
         while mark < len(ordered) and ordered[mark][1] <= a:
             mark += 1
         after = mark
@@ -107,17 +127,18 @@ def document_view(document: Document, span: Span | None, at: int | None) -> dict
         while waiting < len(found) and found[waiting][1] <= a:
             waiting += 1
         heads = waiting < len(found) and found[waiting][0] < b
-        blocks.append(Block(runs(text, a, b, here), f"h{found[waiting][0]}" if heads else ""))
+        shown.append(Block(runs(text, a, b, here), f"h{found[waiting][0]}" if heads else ""))
     title = document.title or document.doc_id
-    if len(blocks) > 1 and blocks[0].runs == (Run(title),):
-        del blocks[0]  # it stands above already, as the page's heading
-    contents = [(b.anchor, b.text) for b in blocks if b.anchor] if len(text) >= LONG else []
+    if len(shown) > 1 and shown[0].runs == (Run(title),):
+        del shown[0]  # it stands above already, as the page's heading
+    contents = [(b.anchor, b.text) for b in shown if b.anchor] if len(text) >= LONG else []
     return {
         "id": document.doc_id,
         "span": span,
+        "changed": changed,
         "title": title,
         "about": [value for value in (document.source, document.date) if value],
-        "blocks": blocks,
+        "blocks": shown,
         "contents": contents if len(contents) >= 3 else [],
         "low": low,
         "high": high,
@@ -134,24 +155,14 @@ def _window(length: int, span: Span | None, at: int | None) -> Span:
     return (low, min(length, low + WINDOW)) if length > WINDOW else (0, length)
 
 
-def _paragraphs(document: Document, low: int, high: int) -> Iterable[Span]:
-    """Lines or, of a hard-wrapped file, runs of lines up to a blank one."""
-    before: Span | None = None
-    for start, end in _lines(document.text, low, high):
-        if before and document.hard_wrapped and len(NEWLINE.findall(document.text, before[1], start)) < 2:
-            before = (before[0], end)
-            continue
-        if before:
-            yield before
-        before = (start, end)
-    if before:
-        yield before
-
-
-def doc_url(doc_id: str, start: int | None = None, end: int | None = None) -> str:
+def doc_url(doc_id: str) -> str:
     """The page of a document; the whole id is one segment of the path, so that no "/.." in it climbs."""
-    place = f"?start={start}&end={end}#cited" if start is not None else ""
-    return f"/doc/{quote(doc_id, safe='')}{place}"
+    return f"/doc/{quote(doc_id, safe='')}"
+
+
+def cited_url(doc_id: str, start: int, end: int, sha256: str) -> str:
+    """The page of a document with a place marked, as long as the document's text is the one of ``sha256``."""
+    return f"{doc_url(doc_id)}?start={start}&end={end}&sha256={sha256[:SHA256_DIGITS]}#cited"
 
 
 # Results
@@ -211,7 +222,7 @@ def _citation(citation: Citation, index: Index) -> dict[str, Any]:
         "about": about,
         "document": citation.document,
         "line": line,
-        "url": doc_url(citation.document, citation.start, citation.end),
+        "url": cited_url(citation.document, citation.start, citation.end, citation.sha256),
         "copied": f"“{citation.sentence}” — " + (f"{known} ({place})" if known else place),
     }
 
@@ -228,6 +239,7 @@ def _hits(asked: Trace, index: Index, shown: int) -> list[dict[str, Any]]:
         "score": max((hit.score for hit in asked.hits), default=0.0),
     }
     best, worst = max(read.values(), default=0.0), min(read.values(), default=0.0)
+    wrapped: dict[str, list[Span]] = {}  # once a document: a long one takes a moment
     found = []
     for hit in asked.hits[:shown]:
         passage = hit.passage
@@ -235,7 +247,12 @@ def _hits(asked: Trace, index: Index, shown: int) -> list[dict[str, Any]]:
         parts = index.sparse.term_parts(tokens, row)
         document = index.document(passage.doc_id)
         title = document.title or document.doc_id
-        blocks = lines(document.text, passage.start, passage.end, _matched(hit, set(tokens)))
+        if document.hard_wrapped and document.doc_id not in wrapped:
+            known = blocks(document, blanked(document))
+            wrapped[document.doc_id] = [(block.start, block.end) for block in known]
+        marks = _matched(hit, set(tokens))
+        places = _paragraphs(document.text, passage.start, passage.end, wrapped.get(document.doc_id, []))
+        body = [Block(runs(document.text, a, b, _near(marks, a, b))) for a, b in places]
         why = [
             _bar("Words (BM25)", hit.parts["bm25"], hit.parts["bm25"] / most["bm25"] if most["bm25"] > 0 else 0.0),
             _bar("Meaning (cosine)", hit.parts["cosine"], hit.parts["cosine"]),
@@ -247,11 +264,11 @@ def _hits(asked: Trace, index: Index, shown: int) -> list[dict[str, Any]]:
         found.append(
             {
                 # Above the passage stands its article's title: an article that begins with it is not shown it twice.
-                "blocks": blocks[1:] if len(blocks) > 1 and blocks[0].text == title else blocks,
+                "blocks": body[1:] if len(body) > 1 and body[0].text == title else body,
                 "title": title,
                 "about": [value for value in (document.source, document.date) if value],
                 "document": document.doc_id,
-                "url": doc_url(document.doc_id, passage.start, passage.end),
+                "url": cited_url(document.doc_id, passage.start, passage.end, document.sha256),
                 "terms": [(written[token], f"{value:.2f}") for token, value in parts.items()],
                 "why": why,
             }

@@ -62,7 +62,7 @@
   const copy = document.getElementById("copy");
   copy?.addEventListener("click", async () => {
     let said = "Copied.";
-    try { await navigator.clipboard.writeText(copy.dataset.copy); } catch { said = "The browser did not allow it."; }
+    try { await navigator.clipboard.writeText(JSON.parse(copy.dataset.copy)); } catch { said = "The browser did not allow it."; }
     document.getElementById("said").textContent = said;
   });
 })();
