@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from eval.asked import Asked, Library, rows_of, search_among
-from eval.holders import visible
 from eval.questions import Question
 from eval.spans import answer_scores, holds
 from index.fusion import DEPTH
@@ -18,6 +17,7 @@ from index.passage import Hit
 from index.sentences import blanked
 from index.tokens import tokenize
 from rag.answer import Answer, Citation
+from rag.bounds import visible
 from rag.pipeline import READ
 
 RIGHT = 0.5
@@ -63,7 +63,10 @@ def best_citation(answer: Answer) -> Citation | None:
 
 
 def said(question: Question, answer: Answer) -> list[str]:
-    """What is judged, refused or not: the items of a list where one is wanted, else the best candidate ([]: none)."""
+    """What is judged: the items of a list that was answered where one is wanted, else the best candidate ([]: none).
+
+    Of a list that was refused that is its first item alone: the pipeline puts a list together only to answer with it.
+    """
     if question.multi and answer.parts:
         return [part.answer for part in answer.parts]
     best = best_citation(answer)

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
 from eval.asked import Library
-from eval.holders import Sentences, visible
+from eval.holders import Sentences
 from eval.questions import Question, QuestionSet
 from eval.samples import mean
 from eval.spans import holds, plain
 from index.passage import Document, Passage
 from index.sentences import blanked
+from rag.bounds import visible
 
 COPIED = 0.45
 """Mean share of a question's content words that may stand in a gold sentence (``eval/sets/README.md``): above it a set

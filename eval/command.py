@@ -5,12 +5,12 @@ table, or one JSON object, goes to stdout.
 """
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from eval.asked import Asked, Library
-from eval.baseline import stored
+from eval.baseline import place, stored
 from eval.check import check_json, check_set
 from eval.compare import check_fit, compare
 from eval.fingerprint import fingerprint
@@ -63,21 +63,23 @@ def run_eval(
     which ``--check`` does without.
     """
     question_set = load_set(options.set)
-    gates = load_gates(options.gates or DEFAULT)
     mode = mode_of(given_paragraph=options.given_paragraph, without_gold=options.without_gold)
-    _check_options(options, question_set)
+    name = gate_name(question_set.name, mode)
+    gates = _gates(options, question_set, name)
+    _check_options(options, question_set, name)
     whole = options.limit is None or options.limit >= len(question_set.questions)
-    baseline = _baseline(options, gate_name(question_set.name, mode), gates, whole=whole)
+    baseline = _baseline(options, name, gates, whole=whole)
     absent = _absent_corpus(options, question_set)
     if absent is None:
         try:
             library = library_at(ready() if question_set.corpus is None else own_index(question_set))
         except IndexMissing as error:
-            if not options.skip_if_absent:
+            # One that this run was to build is missed by a fault of ours, not because the articles are elsewhere.
+            if not options.skip_if_absent or options.corpus is not None or question_set.corpus is not None:
                 raise
             absent = str(error)
         else:
-            absent = _differences(question_set, library) if question_set.corpus is None else None
+            absent = _differences(options, question_set, library) if question_set.corpus is None else None
     if absent is not None:
         if not options.skip_if_absent:
             raise InputError(f"{absent}; give the articles the set was written for, or --skip-if-absent.")
@@ -119,18 +121,36 @@ def run_eval(
     return PASSED if judged.passed else NOT_MET
 
 
-def _baseline(options: argparse.Namespace, name: str, gates: Gates, *, whole: bool) -> Run | None:
+def _gates(options: argparse.Namespace, question_set: QuestionSet, name: str) -> Gates | None:
+    """The gates of the file given or of the package; None where those of the package are for another set.
+
+    The package's hold its own sets alone: the folder ``sets`` beside them, and a copy of what a stored baseline ran.
+    A user's set that happens to have the same name is none of them.
+    """
+    gates = load_gates(options.gates or DEFAULT)
+    if options.gates is not None or question_set.path.resolve().parent == (DEFAULT.parent / "sets").resolve():
+        return gates
+    kept = place(DEFAULT, name)
+    if kept.is_file() and read_run(kept).fingerprint.get("set", {}).get("sha256") == question_set.sha256:
+        return gates
+    return None
+
+
+def _baseline(options: argparse.Namespace, name: str, gates: Gates | None, *, whole: bool) -> Run | None:
     """The run to compare with: the one given or, where gates allow a loss to the whole set, the stored one."""
     if options.against is not None:
         return read_run(options.against)
-    if not gates.get(f"{name}.{LOSS}") or not whole or options.check:
+    if gates is None or not gates.get(f"{name}.{LOSS}") or not whole or options.check:
         return None
     return stored(options.gates or DEFAULT, name)
 
 
-def _judged(result: Result, baseline: Run | None, gates: Gates, *, whole: bool) -> Report:
+def _judged(result: Result, baseline: Run | None, gates: Gates | None, *, whole: bool) -> Report:
     name = gate_name(result.set_name, result.mode)
     comparison = compare(as_run(result), baseline) if baseline is not None else None
+    if gates is None:
+        note = f"gates: none for [{name}]; those of the package hold its own sets alone (--gates FILE: yours)"
+        return Report(result, [], [], comparison, note)
     # Floors are those of the whole set; of a part of it they say nothing.
     if not whole:
         return Report(result, [], [], comparison, "gates: not checked on a part of the set")
@@ -154,7 +174,7 @@ def _print_findings(options: argparse.Namespace, question_set: QuestionSet, libr
 # -- what can stop it --------------------------------------------------------------------------------------------------
 
 
-def _check_options(options: argparse.Namespace, question_set: QuestionSet) -> None:
+def _check_options(options: argparse.Namespace, question_set: QuestionSet, name: str) -> None:
     """Complaints that should come before the work, not after it."""
     if options.run_file is not None and (options.given_paragraph or options.without_gold):
         raise InputError("--run writes a ranking of all documents: leave out --given-paragraph and --without-gold.")
@@ -164,12 +184,16 @@ def _check_options(options: argparse.Namespace, question_set: QuestionSet) -> No
         check_suffix(path)
     if options.check and (outputs := _outputs(options)):
         raise InputError(f"--check asks nothing, so there is nothing to write to {outputs[0]}: leave one of them out.")
-    taken = {path.resolve() for path in (options.set, options.gates) if path is not None}
+    gates = options.gates or DEFAULT
+    read = (options.set, gates, place(gates, name), options.against, _hashes(question_set), *question_set.files)
+    taken = {path.resolve() for path in read if path is not None}
     for path in _outputs(options):
         if not path.parent.is_dir():
             raise InputError(f"{path}: there is no folder {path.parent} to write it to; make it, or give another file.")
         if path.resolve() in taken:
-            raise InputError(f"{path} is to be written, but is the set, the gates or another output: give each a name.")
+            raise InputError(
+                f"{path} is to be written, but is a file that is read, or another output: give each a name."
+            )
         taken.add(path.resolve())
 
 
@@ -184,17 +208,27 @@ def _absent_corpus(options: argparse.Namespace, question_set: QuestionSet) -> st
     return None
 
 
-def _differences(question_set: QuestionSet, library: Library) -> str | None:
-    """Why the articles are not those that the set was written for, by ``NAME.sha256.json`` beside it; None if they are.
+def _hashes(question_set: QuestionSet) -> Path:
+    """The file that maps doc_ids to the SHA-256 of the articles' files; a set without it goes with any corpus."""
+    return question_set.path.with_suffix(".sha256.json")
 
-    That file maps doc_ids to the SHA-256 of the articles' files; a set without it goes with any corpus.
+
+def _differences(options: argparse.Namespace, question_set: QuestionSet, library: Library) -> str | None:
+    """Why the articles are not those that the set was written for, by the file of their hashes; None if they are.
+
+    InputError for an article whose file is there and that the index lacks all the same: ingestion lost it, or gave it
+    another id, and a run that is skipped for it would never show that.
     """
-    path = question_set.path.with_suffix(".sha256.json")
+    path = _hashes(question_set)
     if not path.is_file():
         return None
     hashes: Mapping[str, object] = read_json(path, "an object of doc_id and SHA-256").data
     known = set(library.doc_ids)
     absent = [doc_id for doc_id in hashes if doc_id not in known]
+    places = _places(options, library)
+    for doc_id in absent:
+        if file := _file(doc_id, places):
+            raise InputError(f"{file} is there, but {doc_id!r} is not in the index: `rag index` says what it rejects.")
     changed = [
         doc_id for doc_id in hashes if doc_id in known and library.document(doc_id).source_sha256 != hashes[doc_id]
     ]
@@ -202,6 +236,28 @@ def _differences(question_set: QuestionSet, library: Library) -> str | None:
         return None
     what = f"{absent[0]} is not in the index" if absent else f"{changed[0]} is another text"
     return f"{len(absent) + len(changed)} of the {len(hashes)} articles of {question_set.path} differ ({what})"
+
+
+def _places(options: argparse.Namespace, library: Library) -> list[Path]:
+    """The folders and files that the index is of."""
+    from index.search import Index
+
+    if options.corpus is not None:
+        return [options.corpus]
+    index: object = library
+    return [Path(path) for path in index.generation.manifest["paths"]] if isinstance(index, Index) else []
+
+
+def _file(doc_id: str, places: Sequence[Path]) -> Path | None:
+    """The file of a document, by its id (``index.find``), where it is on disk; that of a JSON line is before "#"."""
+    for root in places:
+        for name in (doc_id, doc_id.partition("#")[0]):
+            # With several PATHs an id begins with the folder's own name; a file given is called by its name alone.
+            named = [root.parent / name] if name.partition("/")[0] == root.name else []
+            for file in (root / name, *named):
+                if file.is_file():
+                    return file
+    return None
 
 
 def _met(library: Library) -> set[str]:

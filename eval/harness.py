@@ -316,7 +316,9 @@ def _answer_scores(question: Question, answer: Answer) -> dict[str, float]:
     if question.multi:
         found |= {"list_EM": em, "list_F1": overlap}
     if answer.answered:
-        cited = [_place(citation) for citation in answer.citations]
+        # A list cites each of its items; the answer itself is the first of them, and counts once.
+        shown = dict.fromkeys((*answer.citations, *(place for part in answer.parts for place in part.citations)))
+        cited = [_place(citation) for citation in shown]
         found["citation_precision"] = citation_precision(cited, question)
         found["citation_recall"] = citation_recall(cited, question)
     return found

@@ -7,6 +7,7 @@ from eval.questions import Question
 from eval.spans import holds, plain
 from index.passage import Passage
 from index.tokens import STOP_WORDS
+from rag.bounds import visible
 from rag.normal import normalise
 
 _WORD = re.compile(r"[^\W_]+")
@@ -61,15 +62,6 @@ class _Words:
             return []
         rarest = min((self._rows.get(word, []) for word in words.split()), key=len)
         return [row for row in rarest if f" {words} " in self._texts[row]]
-
-
-def visible(passage: Passage) -> str:
-    """The passage's text with what is masked in it blanked, at the same length."""
-    text = passage.text
-    for start, end in passage.masked:
-        first, last = max(0, start - passage.start), min(len(text), end - passage.start)
-        text = text[:first] + " " * (last - first) + text[last:]
-    return text
 
 
 class Sentences:

@@ -41,20 +41,23 @@ _COUNTED = (".py", ".json", ".onnx", ".safetensors")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One row to measure: the set at ``path``, ``asked`` in one of ``ASKED``'s ways, or its ``lists`` alone."""
+    """One row to measure: the set at ``path``, ``asked`` in one of ``ASKED``'s ways, or its ``lists`` alone.
+
+    ``folder`` is the set's folder below the one that holds them all.
+    """
 
     path: Path
+    folder: str
     family: str
     asked: str
     lists: bool = False
 
     @property
     def name(self) -> str:
-        """The row's name, which is its file's."""
-        inside = self.path.parent.parent if self.path.suffix == ".tsv" else self.path.parent
+        """The row's name."""
         stem = "" if self.path.name in ("test.tsv", "squad.json") else f"-{self.path.stem}"
         kind = f"{self.asked}-lists" if self.lists else self.asked
-        return f"{inside.parent.name if inside.name == 'beir' else inside.name}{stem}-{kind}"
+        return f"{self.folder}{stem}-{kind}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +90,13 @@ def tasks(data: Path) -> Iterator[Task]:
         raise InputError(f"{data}: holds no set; give a folder of BEIR folders and of folders with a squad.json.")
     for path in sorted(paths, key=lambda path: (_corpus(path).stat().st_size, path)):
         family = FAMILIES.get(path.relative_to(data).parts[0], "")
+        folder = _folder(path, data)
         if path.suffix == ".tsv":
-            yield Task(path, family or "retrieval", "retrieval")
+            yield Task(path, folder, family or "retrieval", "retrieval")
         else:
             for asked in ("given_paragraph", "open"):
-                yield Task(path, family or "spans", asked)
-                yield Task(path, "lists", asked, lists=True)
+                yield Task(path, folder, family or "spans", asked)
+                yield Task(path, folder, "lists", asked, lists=True)
 
 
 def measure(
@@ -105,19 +109,21 @@ def measure(
 ) -> Iterator[Row]:
     """The row of every task that has questions: read from ``out`` or measured and written there, one set at a time.
 
-    Why one could not be measured is added to ``failed``.
+    It is kept by the set's hash: what a file of the same name held before is another set. Why one could not be measured
+    is added to ``failed``.
     """
     at: Path | None = None
     for task in found:
-        kept = out / f"{task.name}{f'-{questions}' if questions else ''}.json"
-        if kept.is_file():
-            fields = json.loads(kept.read_text("utf-8"))
-            if fields is not None:  # null: the set has no such question
-                yield Row(**fields)
-            continue
         try:
             if at != task.path:
                 question_set, pipeline, at = load_set(task.path), None, task.path
+            part = f"-{questions}" if questions else ""
+            kept = out / f"{task.name.replace('/', '_')}-{question_set.sha256[:16]}{part}.json"
+            if kept.is_file():
+                fields = json.loads(kept.read_text("utf-8"))
+                if fields is not None:  # null: the set has no such question
+                    yield Row(**fields)
+                continue
             found_questions = [question for question in map(_asked(task), question_set.questions) if question]
             row = None
             if asked := spread(found_questions, questions):
@@ -164,6 +170,13 @@ def table(rows: Sequence[Row]) -> str:
 
 def _share(row: Row) -> float:
     return row.missed / row.questions
+
+
+def _folder(path: Path, data: Path) -> str:
+    """The folder of a set below ``data``, which tells it from all others; "beir", the part of one, is left out."""
+    inside = path.parent.parent if path.suffix == ".tsv" else path.parent
+    own = inside.parent if inside.name == "beir" and inside != data else inside
+    return own.relative_to(data).as_posix() if own != data else data.resolve().name
 
 
 def _corpus(path: Path) -> Path:

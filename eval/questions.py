@@ -55,7 +55,7 @@ class QuestionSet:
     """Questions in the file's order. ``corpus`` is None when they are asked of an index that stands elsewhere.
 
     ``sha256`` is that of the file; for a BEIR folder that of the three files' hashes, in the order corpus, queries,
-    qrels.
+    qrels. ``files`` are what was read, so that nothing is written over them.
     """
 
     name: str
@@ -63,6 +63,7 @@ class QuestionSet:
     questions: tuple[Question, ...]
     corpus: tuple[Document, ...] | None
     sha256: str
+    files: tuple[Path, ...] = ()
 
 
 def load_set(path: Path) -> QuestionSet:
@@ -100,7 +101,7 @@ def _load_own(path: Path) -> QuestionSet:
         questions[question.id] = question
     if not questions:
         raise InputError(f"{path}: the question set is empty; write one question a line.")
-    return QuestionSet(path.stem, path, tuple(questions.values()), None, _file_hash(path))
+    return QuestionSet(path.stem, path, tuple(questions.values()), None, _file_hash(path), (path,))
 
 
 def _own_question(record: Record) -> Question:
@@ -146,7 +147,7 @@ def _load_squad(path: Path) -> QuestionSet:
     if not questions:
         raise complaint(path, "field 'data'", "holds no question; expected articles with paragraphs and questions")
     name = f"{path.resolve().parent.name}/{path.stem}"
-    return QuestionSet(name, path, tuple(questions.values()), tuple(documents), _file_hash(path))
+    return QuestionSet(name, path, tuple(questions.values()), tuple(documents), _file_hash(path), (path,))
 
 
 def _squad_question(qa: Record, doc_id: str) -> Question:
@@ -209,6 +210,7 @@ def _load_beir(qrels: Path) -> QuestionSet:
         questions=tuple(_beir_question(record, gold[key]) for key, record in queries.items() if key in gold),
         corpus=tuple(corpus.values()),
         sha256=digest,
+        files=paths,
     )
 
 

@@ -6,7 +6,6 @@ scripts print them.
 """
 
 import re
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -36,25 +35,26 @@ def f1(prediction: str, answers: Collection[str]) -> float:
 
 
 def list_exact(predictions: Sequence[str], answers: Sequence[str]) -> float:
-    """1 if the normalised predictions are the normalised answers, each as often, in any order; else 0.
+    """1 if the normalised predictions are the normalised answers, as sets, and as many; else 0.
 
     As for the lists of DROP and Quoref (Dua et al. 2019, Dasigi et al. 2019: drop_eval.py).
     """
-    return float(Counter(map(normalise, predictions)) == Counter(map(normalise, answers)))
+    same = set(map(normalise, predictions)) == set(map(normalise, answers))
+    return float(same and len(predictions) == len(answers))
 
 
 def list_f1(predictions: Sequence[str], answers: Sequence[str]) -> float:
     """F1 of a list: the best one-to-one pairing's sum of word F1, over the longer list's length.
 
-    The same source as ``list_exact``, on the words of SQuAD's normalisation, without its rounding to two digits and
-    without its rule that an item's numbers must agree.
+    The same source as ``list_exact``, so that a word counts once in an item; but on the words of SQuAD's normalisation,
+    without its rounding to two digits and without its rule that an item's numbers must agree.
     """
     if not predictions or not answers:
         return float(not predictions and not answers)
     from scipy.optimize import linear_sum_assignment  # slow to import, and few sets have lists
 
-    words = [normalise(answer).split() for answer in answers]
-    pairs = np.array([[_bag_f1(normalise(text).split(), gold) for gold in words] for text in predictions])
+    said, wanted = ([list(set(normalise(text).split())) for text in texts] for texts in (predictions, answers))
+    pairs = np.array([[_bag_f1(words, gold) for gold in wanted] for words in said])
     return float(pairs[linear_sum_assignment(pairs, maximize=True)].sum()) / max(len(predictions), len(answers))
 
 

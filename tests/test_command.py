@@ -1,6 +1,7 @@
 """``rag eval`` over a small pipeline of its own, and over the real one where it is about what is loaded."""
 
 import argparse
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from eval.baseline import place, trimmed
-from eval.command import run_eval
+from eval.command import _file, run_eval
 from eval.questions import Question
 from index.errors import IndexMissing, InputError
 from rag.cli import main
@@ -84,6 +85,34 @@ class TestCommand:
             with pytest.raises(InputError, match="give each a name"):
                 self.run(options(**files, **given))
         assert files["set"].read_bytes() == before
+
+    def test_no_output_overwrites_what_is_read_besides(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        files = self.files(tmp_path)
+        monkeypatch.setattr("eval.command.DEFAULT", files["gates"])
+        baseline = place(files["gates"], "own")
+        baseline.parent.mkdir()
+        report = tmp_path / "run.json"
+        assert self.run(options(report=[report], **files)) == 0
+        (tmp_path / "towers" / "qrels").mkdir(parents=True)
+        beir = [tmp_path / "towers" / name for name in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv")]
+        texts = ('{"_id": "d", "text": "Of iron."}', '{"_id": "q", "text": "?"}', "q\td\t1")
+        for path, text in zip(beir, texts, strict=True):
+            path.write_text(text)
+        for given, output in (
+            ({"set": files["set"]}, files["gates"]),
+            ({**files, "against": report}, report),
+            (files, baseline),
+            (files, tmp_path / "own.sha256.json"),
+            *(({"set": tmp_path / "towers"}, path) for path in beir),
+            ({"set": beir[2]}, beir[0]),
+        ):
+            before = output.read_bytes() if output.exists() else None
+            with pytest.raises(InputError, match="give each a name"):
+                self.run(options(**given, predictions=output))
+            assert (output.read_bytes() if output.exists() else None) == before
+
+    def test_nothing_is_asked_to_be_linted(self, tmp_path: Path) -> None:
+        files = self.files(tmp_path)
         with pytest.raises(InputError, match="--check asks nothing"):
             self.run(options(check=True, report=[tmp_path / "x.json"], **files))
 
@@ -143,9 +172,30 @@ class TestCommand:
         assert "skipped" not in capsys.readouterr().out
         with pytest.raises(InputError, match=r"1 of the 3 articles .* differ \(wall.txt is another text\)"):
             self.run(options(**self.files(tmp_path, hashes={**right, "wall.txt": "?"})))
-        given = options(skip_if_absent=True, **self.files(tmp_path, hashes={**right, "new.txt": "?"}))
+        given = options(skip_if_absent=True, **self.files(tmp_path, hashes={**right, "wall.txt": "?"}))
+        assert self.run(given) == 0
+        assert re.match(r"skipped: 1 of the 3 articles .* \(wall.txt is another text\)\n$", capsys.readouterr().out)
+
+    def test_only_articles_that_are_not_on_disk_are_absent(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        right = {doc_id: f"raw {text}" for doc_id, text in TEXTS.items()}
+        (tmp_path / "articles").mkdir()
+        files = self.files(tmp_path, hashes={**right, "new.txt": "?"})
+        given = options(skip_if_absent=True, corpus=tmp_path / "articles", **files)
         assert self.run(given) == 0
         assert re.match(r"skipped: 1 of the 4 articles .* \(new.txt is not in the index\)\n$", capsys.readouterr().out)
+        (tmp_path / "articles" / "new.txt").write_text("It is there, and ingestion lost it.")
+        with pytest.raises(InputError, match=r"new.txt is there, but 'new.txt' is not in the index"):
+            self.run(given)
+
+    def test_an_index_that_this_run_was_to_build_is_not_absent(self, tmp_path: Path) -> None:
+        def absent(_root: Path) -> Shelf:
+            raise IndexMissing("there is no index")
+
+        given = options(skip_if_absent=True, corpus=tmp_path, **self.files(tmp_path))
+        with pytest.raises(IndexMissing):
+            run_eval(given, lambda: Path("index"), absent)
 
     def test_a_document_that_nobody_indexed(self, tmp_path: Path) -> None:
         files = self.files(tmp_path)
@@ -201,6 +251,36 @@ class TestCommand:
         assert self.run(options(limit=1, **files)) == 0
         assert self.run(options(against=report, **files)) == 0
 
+    def test_the_gates_of_the_package_hold_its_own_sets_alone(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "package" / "sets").mkdir(parents=True)
+        gates = tmp_path / "package" / "gates.toml"
+        gates.write_text("[own]\nEM = 1\n[own.loss]\nEM = 0\n")
+        monkeypatch.setattr("eval.command.DEFAULT", gates)
+        report = tmp_path / "run.json"
+        files = self.files(tmp_path, "")
+        self.run(options(report=[report], **files))
+        run = json.loads(report.read_text())
+        kept = place(gates, "own")
+        kept.parent.mkdir()
+        # Another set of this name was stored: a user's own is not held to it, and not told to overwrite it.
+        kept.write_text(trimmed({**run, "fingerprint": {**run["fingerprint"], "set": {"sha256": "1" * 64}}}))
+        capsys.readouterr()
+        for part in ({}, {"limit": 1}):
+            assert self.run(options(set=files["set"], **part)) == 0
+            assert capsys.readouterr().out.count("gates: none for [own]; those of the package hold its own sets") == 1
+        with pytest.raises(InputError, match="is a run of another set"):
+            self.run(options(set=files["set"], gates=gates))
+        # Held are a copy of the set that was stored, and whatever lies among the package's sets.
+        kept.write_text(trimmed(run))
+        assert self.run(options(set=files["set"])) == 1
+        assert "NOT MET: EM 0.3333" in capsys.readouterr().out
+        inside = gates.parent / "sets" / "own.jsonl"
+        inside.write_bytes(files["set"].read_bytes() + b"\n")
+        with pytest.raises(InputError, match="is a run of another set"):
+            self.run(options(set=inside))
+
     @pytest.mark.parametrize(
         ("part", "change", "says"),
         [
@@ -227,6 +307,47 @@ class TestCommand:
         else:
             with pytest.raises(InputError, match=f"{says}.*python -m eval.baseline SET"):
                 self.run(options(**files))
+
+
+def test_an_article_that_ingestion_rejects_is_not_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    articles, index = tmp_path / "articles", tmp_path / "index"
+    articles.mkdir()
+    (articles / "mill.txt").write_text("The grinding house is from 1862.")
+    (articles / "bridge.txt").write_text(" ")
+    question = Question("q", "From what year is the grinding house?", ("1862",), ("mill.txt",))
+    (tmp_path / "own.jsonl").write_text(TestCommand.line(question))
+    hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in articles.iterdir()}
+    (tmp_path / "own.sha256.json").write_text(json.dumps(hashes))
+    assert main(["index", str(articles), "--index", str(index)]) == 0
+    asked = ["eval", str(tmp_path / "own.jsonl"), "--skip-if-absent"]
+    for place_of in (["--index", str(index)], ["--corpus", str(articles)]):
+        assert main([*asked, *place_of]) == 2
+        assert "bridge.txt is there, but 'bridge.txt' is not in the index" in capsys.readouterr().err
+    (articles / "bridge.txt").unlink()
+    assert main([*asked, "--index", str(index)]) == 0
+    assert "(bridge.txt is not in the index)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("doc_id", "paths"),
+    [
+        ("a/b.txt", ["articles"]),
+        ("wire.jsonl#7", ["articles"]),
+        ("articles/a/b.txt", ["other", "articles"]),
+        ("b.txt", ["articles/a/b.txt"]),
+        ("b.txt", None),
+        ("articles.txt", None),
+    ],
+)
+def test_where_the_file_of_a_document_would_be(tmp_path: Path, doc_id: str, paths: list[str] | None) -> None:
+    (tmp_path / "articles" / "a").mkdir(parents=True)
+    for name in ("articles/a/b.txt", "articles/wire.jsonl", "articles.txt"):
+        (tmp_path / name).touch()
+    found = _file(doc_id, [tmp_path / path for path in paths or ["articles"]])
+    assert (found is not None) == (paths is not None)
 
 
 def test_the_linter_loads_no_reader(

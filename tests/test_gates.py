@@ -1,6 +1,8 @@
+import sys
 from pathlib import Path
 
 import pytest
+from platformdirs import user_cache_path
 
 from eval.figures import FIGURES, is_figure, lower_is_better
 from eval.gates import DEFAULT, check, gate_name, load_gates
@@ -38,6 +40,17 @@ def test_floors_and_ceilings(tmp_path: Path) -> None:
         "NOT MET: p95_ms_total 100.1000, wanted at most 100",
         "NOT MET: ECE not measured, wanted at most 0.1",
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the cache's folder is told by XDG_CACHE_HOME on Linux")
+def test_ci_judges_an_index_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = (Path(__file__).parent.parent / ".ci" / "run").read_text("utf-8")
+    before, export, after = script.partition('export XDG_CACHE_HOME="$venv/cache"\n')
+    assert export
+    assert "step " not in before
+    assert "XDG_CACHE_HOME" not in after
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert user_cache_path("citespan").is_relative_to(tmp_path)  # where `rag eval --corpus` and own_index build
 
 
 def test_a_set_without_gates_has_no_verdicts(tmp_path: Path) -> None:

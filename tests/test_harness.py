@@ -12,7 +12,7 @@ from eval.harness import DEPTH, ask_all, evaluate, write_predictions, write_run
 from eval.questions import Question
 from index.errors import InputError
 from index.passage import Document, Hit
-from rag.answer import Answer, Part
+from rag.answer import Answer, Part, cite
 from tests.word_pipeline import QUESTIONS, TEXTS, WordPipeline, own_set
 
 
@@ -134,6 +134,26 @@ class TestOpen:
         assert result.rows[0].best_right
         assert result.rows[1].scores["EM"] == 1
         assert all(row.right for row in result.rows)
+
+    def test_every_part_of_an_answer_cites(self) -> None:
+        class Lists(WordPipeline):
+            def _answer(self, question: str, hits: Sequence[Hit], k: int, timings: dict[str, float]) -> Answer:
+                one = super()._answer(question, hits, k, timings)
+                parts = [Part("iron", one.citations)]
+                for doc_id, word in (("wall.txt", "stone"), ("tower.txt", "glass")):
+                    text = TEXTS[doc_id]
+                    start = text.index(word)
+                    parts.append(
+                        Part(word, (cite(self.index.document(doc_id), (start, start + 5), (0, text.index(".") + 1)),))
+                    )
+                return replace(one, parts=tuple(parts))
+
+        documents = ("bridge of iron.txt", "wall.txt", "tower.txt")
+        question = Question("q", "bridge", ("iron", "stone"), documents, multi=True)
+        figures = evaluate(own_set(question), Lists(TEXTS)).figures
+        # Three citations, that of the answer itself counted once; "glass" is none of the answers.
+        assert figures["citation_precision"] == pytest.approx(2 / 3)
+        assert figures["citation_recall"] == pytest.approx(2 / 3)
 
     def test_a_list_is_right_by_all_of_its_items(self) -> None:
         three = Question("q", "bridge", ("iron", "steel", "tin"), ("bridge of iron.txt",), multi=True)

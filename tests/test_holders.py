@@ -1,8 +1,9 @@
 """Which passages hold an answer, and how much of a question its gold sentences copy."""
 
-from eval.holders import Holders, Sentences, visible
+from eval.holders import Holders, Sentences
 from eval.questions import Question
 from index.passage import Passage
+from rag.bounds import visible
 
 
 def passage(row: int, text: str, masked: tuple[tuple[int, int], ...] = ()) -> Passage:

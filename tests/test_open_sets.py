@@ -62,6 +62,34 @@ def test_what_is_asked_of_a_folder(data: Path) -> None:
     ]
 
 
+def test_folders_of_one_name_are_two_sets(data: Path, tmp_path: Path) -> None:
+    for place in ("a/en", "b/en", "b/en/more/beir"):
+        write_beir(data / place)
+    names = [task.name for task in tasks(data) if task.path.stem == "test"]
+    assert sorted(names) == [
+        "a/en-retrieval",
+        "b/en-retrieval",
+        "b/en/more-retrieval",
+        "realtimeqa_2022-retrieval",
+    ]
+    write_beir(tmp_path / "alone")
+    assert {task.name for task in tasks(tmp_path / "alone")} == {"alone-retrieval", "alone-evidence-retrieval"}
+
+
+def test_a_set_that_has_changed_is_another_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(open_sets, "load_reader", lambda _: load_reader("none"))
+    write_beir(tmp_path / "data" / "en")
+    asked = [str(tmp_path / "data"), "--out", str(tmp_path / "out")]
+    assert main(asked) == 0
+    assert "| retrieval | en | retriever alone | 1 | 1.000 |" in capsys.readouterr().out
+    (tmp_path / "data" / "en" / "qrels" / "test.tsv").write_text("q1\tmill\t1\nq1\tbridge\t2\n")
+    assert main(asked) == 0
+    assert "| retrieval | en | retriever alone | 1 | 1.000 |" not in capsys.readouterr().out
+
+
 def test_one_table_and_no_row_twice(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

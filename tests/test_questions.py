@@ -224,6 +224,8 @@ class TestBeir:
         found = load_set(beir(tmp_path))
         (question,) = found.questions  # q2 is not judged
         assert found.name == "towers"
+        names = ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv")
+        assert found.files == tuple((tmp_path / "towers" / name).resolve() for name in names)
         assert question.gold == {"d2": 2, "d1": 0}
         assert question.documents == ("d2",)
         assert question.answers == ("iron",)
