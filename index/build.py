@@ -1,6 +1,7 @@
 """The way in: files -> load -> mask -> split -> encode -> publish."""
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from index.sparse import Sparse
 from index.split import BUDGET, split, visible
 from index.tokens import tokenize
 
-RECIPE = "2"  # changes when loading, masking, splitting or tokenising give other passages or terms
+RECIPE = "3"  # changes when loading, masking, splitting or tokenising give other passages or terms
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how much of it is done and how much there is."""
 
@@ -114,8 +115,13 @@ def is_stale(generation: store.Generation) -> bool:
 
 def _sources(paths: Sequence[Path], root: Path) -> list[Source]:
     """The files at ``paths``, without those of an index that lies among them."""
-    inside = root.resolve()
-    return [source for source in find(paths) if not source.path.resolve().is_relative_to(inside)]
+    inside = _real(root)
+    return [source for source in find(paths) if not _real(source.path).is_relative_to(inside)]
+
+
+def _real(path: Path) -> Path:
+    """The path without its links. ``Path.resolve`` raises at a link that leads to itself, which ``read`` reports."""
+    return Path(os.path.realpath(path))
 
 
 def _previous(root: Path) -> store.Generation | None:
@@ -139,7 +145,7 @@ def _load(sources: Sequence[Source], previous: store.Generation | None, progress
                 corpus.rejected.append(Rejected(unit.doc_id, reason, "failed"))
             else:
                 loaded.append(unit)
-                origin[unit.doc_id] = str(source.path.resolve())
+                origin[unit.doc_id] = str(_real(source.path))
         if progress:
             progress("reading", done, len(sources))
     for document in sorted(mask(loaded), key=lambda document: document.doc_id):

@@ -33,7 +33,7 @@ def sketch(document: Document) -> np.ndarray:
 def resemblance(a: np.ndarray, b: np.ndarray) -> float:
     """Estimate of the Jaccard similarity of two documents' shingles, in [0, 1], from their sketches.
 
-    |bottom-k(A u B) in both| / |bottom-k(A u B)| (Broder 1997); exact while both documents have at most k shingles.
+    |bottom-k(A u B) in both| / |bottom-k(A u B)| (Broder 1997); exact while they have at most k shingles together.
     """
     a, b = a[a != _NONE], b[b != _NONE]
     union = np.union1d(a, b)[:SKETCH]

@@ -9,7 +9,7 @@
     └── IndexBusy           another process is writing it
 
 The command line prints the sentence and exits 2. A file that cannot be read is no error of the run: it is a
-``Skipped`` or ``Failed`` entry of the load report (see ``index.load``).
+``Rejected`` (``index.load``) in the report of the build, with its reason.
 """
 
 

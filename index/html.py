@@ -15,8 +15,13 @@ _DECLARED = re.compile(rb"<meta[^<>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.
 _XML = re.compile(rb"\s*<\?xml[^<>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_.:-]{2,40})")
 _XML_DECLARATION = re.compile(r"\s*<\?xml[^<>]{0,500}\?>")
 _ROW = re.compile(r"^\|[^\n]*\|[ \t]*$", re.MULTILINE)
-# Python's names for what is no character set; punycode is decoded in quadratic time.
-_NO_CHARSETS = {"punycode", "idna", "unicode_escape", "raw_unicode_escape", "unicode-escape", "raw-unicode-escape"}
+# Python's names for what is no character set of the web; punycode is decoded in quadratic time.
+_NO_CHARSETS = {
+    *("punycode", "idna", "utf-7"),
+    *("unicode_escape", "raw_unicode_escape", "unicode-escape", "raw-unicode-escape"),
+}
+# What these labels mean on the web (https://encoding.spec.whatwg.org/#names-and-labels), by Python's names.
+_MEANT = {"ascii": "cp1252", "iso8859-1": "cp1252"}
 # Characters that XML, and so lxml, has no place for.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\ufffe\uffff]")
 
@@ -26,13 +31,20 @@ class ExtractionError(Exception):
 
 
 def declared_encoding(data: bytes) -> str | None:
-    """The encoding that a page says it has in its first 4,096 bytes, None if it says none that a page can have."""
+    """The encoding that a page says it has in its first 4,096 bytes, None if it says none that it can have.
+
+    What is said in ASCII is not said in UTF-16, UTF-32 or EBCDIC (the HTML Standard takes UTF-8 for the first two).
+    """
     match = _XML.match(data[:4096]) or _DECLARED.search(data[:4096])
-    try:
-        name = codecs.lookup(match.group(1).decode("ascii")).name if match else None
-    except LookupError:
+    if match is None:
         return None
-    return None if name in _NO_CHARSETS else name
+    label = match.group(1)
+    try:
+        name = codecs.lookup(label.decode("ascii")).name
+        possible = name not in _NO_CHARSETS and label.decode(name) == label.decode("ascii")
+    except (ValueError, LookupError):
+        return None
+    return _MEANT.get(name, name) if possible else None
 
 
 def extract(markup: str) -> tuple[str, dict[str, str | None]]:

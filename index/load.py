@@ -45,8 +45,10 @@ _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1b\x7f\u200b\u2060\ufeff\u00ad]+")
 # What other alphabets turn into in Windows-1252: thorn, eth, signs inside words.
 _UNWESTERN = re.compile(r"[ÐðÞþÝý]|(?<=[^\W\d_])[¡-©«-´¶-¸º-¿×÷](?=[^\W\d_])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_MONTH = re.compile(r"\d{4}(?:-(?:0[1-9]|1[0-2]))?$")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MONTH = re.compile(r"[0-9]{4}(?:-(?:0[1-9]|1[0-2]))?$")
+# A day and what parts it from the time: Python takes any character there, and so milliseconds since 1970 for a moment.
+_MOMENT = re.compile(r"(?:[0-9W-]{10}|[0-9W]{8})[T ]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +222,9 @@ def _iso_date(value: str | None) -> str | None:
     if _MONTH.match(value):
         return value
     try:
-        moment = datetime.datetime.fromisoformat(value)
-        return moment.date().isoformat() if len(value) <= 10 else moment.isoformat()
+        if len(value) <= 10 or _MOMENT.match(value):
+            moment = datetime.datetime.fromisoformat(value)
+            return moment.date().isoformat() if len(value) <= 10 else moment.isoformat()
     except ValueError:
         pass
     day = _DAY.match(value)
@@ -267,6 +270,8 @@ def _jsonl(data: bytes, doc_id: str) -> list[Entry]:
             found.append(_json_line(line.rstrip(b"\r"), doc_id, number, seen))
         except _RefusedError as refused:
             found.append(Rejected(f"{doc_id}#line {number}", f"line {number}: {refused}", refused.kind))
+    if not found:  # nothing but a byte order mark
+        raise _RefusedError("skipped", "empty")
     return found
 
 

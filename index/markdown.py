@@ -1,11 +1,12 @@
 """Markdown: which spans of a text are markup and front matter. The text itself stays as it is.
 
 A small part of CommonMark 0.31, read line by line and then token by token, so that it takes linear time on any input:
-headings, quotes, lists, fences, rules, tables, emphasis, links, images, code marks, tags, comments and escapes. What is
+headings, quotes, lists, fences, rules, tables, emphasis, links, images, code spans, tags, comments and escapes. What is
 not recognised stays visible.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from index.passage import Span
@@ -20,7 +21,33 @@ _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _QUOTE = re.compile(r"(?: {0,3}>[ \t]?)+")
 _BULLET = re.compile(r"[ \t]*[-*+][ \t]+(?:\[[ xX]\][ \t]+)?")
 _HEADING = re.compile(r" {0,3}#{1,6}(?=[ \t]|$)[ \t]*")
-_DEFINITION = re.compile(r" {0,3}\[[^\[\]^][^\[\]]{0,200}\]:[ \t]*\S")
+_DEFINITION = re.compile(
+    r" {0,3}\[[ \t]*(?P<label>[^\[\]^\s][^\[\]]{0,200})\]:[ \t]*(?:<[^<>]*>|[^\s<]\S*)"
+    r"(?:[ \t]+(?:\"[^\"]*\"|'[^']*'|\([^()]*\)))?"
+)
+_COMMENT = re.compile(r" {0,3}<!--")
+_TICKS = re.compile("`+")
+# A tag has one of HTML's names, and attributes that have a value or one of HTML's names of those that need none: what
+# else stands in angle brackets (a type's parameter, "a <b and c> d") is text, though CommonMark takes it for a tag.
+_ELEMENTS = (
+    "a abbr acronym address area article aside audio b base bdi bdo big blink blockquote body br button canvas caption"
+    " center cite code col colgroup data datalist dd del details dfn dialog dir div dl dt em embed fieldset figcaption"
+    " figure font footer form frame frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html i iframe img input ins kbd"
+    " label legend li link main map mark marquee math menu meta meter nav nobr noscript object ol optgroup option"
+    " output p param path picture pre progress q rp rt ruby s samp script search section select slot small source span"
+    " strike strong style sub summary sup svg table tbody td template textarea tfoot th thead time title tr track tt u"
+    " ul var video wbr"
+)
+_FLAGS = (
+    "allowfullscreen async autofocus autoplay checked compact controls default defer disabled download formnovalidate"
+    " hidden inert ismap itemscope loop multiple muted nomodule noshade novalidate nowrap open playsinline readonly"
+    " required reversed selected"
+)
+_TAG = (
+    rf"</?(?i:{_ELEMENTS.replace(' ', '|')})"
+    r"(?:[ \t]+(?:[A-Za-z_:][\w.:-]{0,60}[ \t]*=[ \t]*(?:\"[^\"\n]{0,2000}\"|'[^'\n]{0,2000}'|[^\s\"'=<>`]{1,2000})"
+    rf"|(?i:{_FLAGS.replace(' ', '|')}))){{0,40}}[ \t]*/?>"
+)
 _FOOTNOTE = re.compile(r" {0,3}\[\^[^\[\]\s]{1,60}\]:[ \t]*")
 _INLINE = re.compile(
     r"(?P<escape>\\[!-/:-@\[-`{-~])"
@@ -29,8 +56,12 @@ _INLINE = re.compile(
     r"|(?P<open>\[)"
     r"|(?P<close>\](?:\([^()\s]*(?:\([^()\s]*\)[^()\s]*)*(?:[ \t]+(?:\"[^\"\n]*\"|'[^'\n]*'))?[ \t]*\)"
     r"|\[[^\[\]\n]{0,200}\])?)"
-    r"|(?P<tag></?[A-Za-z][^<>\n]{0,1000}>)"
-    r"|(?P<mark>\*+|_+|~~+|`+)"
+    r"|(?P<address><(?:[A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>]{0,2000}"
+    r"|[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,20})>)"
+    rf"|(?P<tag>{_TAG})"
+    r"|(?P<comment><!--)"
+    r"|(?P<code>`+)"
+    r"|(?P<mark>\*+|_+|~~+)"
 )
 
 
@@ -38,9 +69,7 @@ def parse(text: str) -> tuple[dict[str, str | None], list[Span]]:
     """Front matter fields (``title``, ``date``, ``source``, ``author``, lower-case) and masked spans, in no order."""
     fields, body = _front_matter(text)
     masked: list[Span] = [(0, body)] if body else []
-    comments = list(_comments(text, body))
-    masked += comments
-    masked += _markup(text, body, comments)
+    masked += _markup(text, body)
     return fields, masked
 
 
@@ -54,7 +83,11 @@ def _lines(text: str, start: int) -> Iterator[Span]:
 
 
 def _front_matter(text: str) -> tuple[dict[str, str | None], int]:
-    """Fields of a leading block between ``---`` lines, and where the body begins (0: there is no such block)."""
+    """Fields of a leading block between ``---`` lines, and where the body begins (0: there is no such block).
+
+    Each of its lines is a field, goes on with one (indented, or "- " and an item) or is a comment: prose between two
+    rules is none.
+    """
     fields: dict[str, str | None] = {}
     start = 1 if text.startswith("\ufeff") else 0
     any_field = False
@@ -74,31 +107,27 @@ def _front_matter(text: str) -> tuple[dict[str, str | None], int]:
                 value = value[1:-1]
             if name in FIELDS and value:
                 fields.setdefault(name, value)
+        elif line and line[0] not in "#- \t":
+            return {}, 0
     return {}, 0
 
 
-def _comments(text: str, start: int) -> Iterator[Span]:
-    while (first := text.find("<!--", start)) >= 0:
-        last = text.find("-->", first + 4)
-        if last < 0:
-            return
-        start = last + 3
-        yield first, start
-
-
-def _markup(text: str, body: int, comments: list[Span]) -> Iterator[Span]:
+def _markup(text: str, body: int) -> Iterator[Span]:
     fence = ""
     table = False
-    paragraph: list[Span] = []  # the lines' spans after their block markup
+    paragraphs: list[list[Span]] = [[]]  # the lines' spans after their block markup
+    labels: set[str] = set()  # of the links that the document defines, maybe at its end: inline markup waits for them
     lines = list(_lines(text, body))
     delimiters = [_delimits(text[first:last]) for first, last in lines] + [False]
-    hidden = iter([*comments, (len(text) + 1, len(text) + 1)])
-    comment = next(hidden)
+    commented = body  # where the last comment ends
+    closed = text.rfind("-->")
     for number, (first, last) in enumerate(lines):
-        while comment[1] <= first:
-            comment = next(hidden)
-        if comment[0] <= first:  # the line begins inside a comment
-            first = min(comment[1], last)
+        first = max(first, min(commented, last))  # the line may begin inside a comment
+        while not fence and (comment := _COMMENT.match(text, first, last)) and comment.end() <= closed:
+            commented = text.find("-->", comment.end()) + 3
+            yield comment.end() - 4, commented
+            first = min(commented, last)
+            paragraphs.append([])
         line = text[first:last]
         stripped = line.strip()
         opened = _FENCE.match(line)
@@ -109,13 +138,15 @@ def _markup(text: str, body: int, comments: list[Span]) -> Iterator[Span]:
             continue
         if opened and not (opened.group(1)[0] == "`" and "`" in stripped[len(opened.group(1)) :]):
             fence = opened.group(1)
-            yield from _inline(text, paragraph)
-            paragraph = []
+            paragraphs.append([])
             yield first, last
             continue
-        if not stripped or _rule(stripped) or (paragraph and _underline(stripped)) or _DEFINITION.match(line):
-            yield from _inline(text, paragraph)
-            paragraph, table = [], False
+        definition = None if paragraphs[-1] else _DEFINITION.fullmatch(line.rstrip())
+        if not stripped or _rule(stripped) or (paragraphs[-1] and _underline(stripped)) or definition:
+            paragraphs.append([])
+            table = False
+            if definition:
+                labels.add(_label(definition["label"]))
             if stripped:
                 yield first, last
             continue
@@ -133,8 +164,7 @@ def _markup(text: str, body: int, comments: list[Span]) -> Iterator[Span]:
                 yield start, block.end()
                 start = block.end()
         if bullet or heading or note:
-            yield from _inline(text, paragraph)
-            paragraph = []
+            paragraphs.append([])
         if heading:
             end = first + len(line.rstrip())
             trailing = end - len(text[start:end].rstrip("#")) - start
@@ -147,11 +177,12 @@ def _markup(text: str, body: int, comments: list[Span]) -> Iterator[Span]:
                 yield first, last
                 continue
             yield from ((at, at + 1) for at in range(start, last) if text[at] == "|" and text[at - 1 : at] != "\\")
-        paragraph.append((start, last))
+        paragraphs[-1].append((start, last))
         if heading or table:
-            yield from _inline(text, paragraph)
-            paragraph = []
-    yield from _inline(text, paragraph)
+            paragraphs.append([])
+    for paragraph in paragraphs:
+        if paragraph:
+            yield from _inline(text, paragraph, labels)
 
 
 def _delimits(line: str) -> bool:
@@ -168,29 +199,70 @@ def _underline(stripped: str) -> bool:
     return len(stripped) > 1 and (not stripped.strip("=") or not stripped.strip("-"))
 
 
-def _inline(text: str, paragraph: list[Span]) -> Iterator[Span]:
-    """Masked spans of the inline markup of one paragraph. Brackets and emphasis marks count only in pairs."""
+def _inline(text: str, paragraph: list[Span], labels: set[str]) -> Iterator[Span]:
+    """Masked spans of the inline markup of one paragraph. Brackets and emphasis marks count only in pairs.
+
+    Inside code spans, comments and addresses in angle brackets nothing is markup.
+    """
     brackets: list[tuple[str, Span]] = []
     marks: dict[str, Span] = {}
+    ticks: dict[int, list[int]] = {}  # where the runs of so many backticks begin
     for first, last in paragraph:
-        for token in _INLINE.finditer(text, first, last):
-            kind, span = token.lastgroup, token.span()
+        for run in _TICKS.finditer(text, first, last):
+            ticks.setdefault(len(run.group()), []).append(run.start())
+    closed = text.rfind("-->", paragraph[0][0], paragraph[-1][1])
+    at = 0
+    for first, last in paragraph:
+        at = max(at, first)  # a comment or code span may have ended on a later line
+        while token := _INLINE.search(text, at, last):
+            kind, (start, at) = token.lastgroup, token.span()
             if kind == "escape":
-                yield span[0], span[0] + 1
+                yield start, start + 1
             elif kind in ("note", "tag"):
-                yield span
+                yield start, at
+            elif kind == "address":
+                yield start, start + 1
+                yield at - 1, at
+            elif kind == "comment" and at <= closed:
+                at = text.find("-->", at) + 3
+                yield start, at
+            elif kind == "code":
+                length = at - start
+                same = ticks.get(length, [])
+                if (after := bisect_left(same, at)) < len(same):
+                    yield start, at
+                    at = same[after] + length
+                    yield at - length, at
             elif kind in ("image", "open"):
-                brackets.append((kind, span))
-            elif kind == "close" and brackets:
-                opener, at = brackets.pop()
-                if span[1] - span[0] > 1:
-                    if opener == "image":
-                        yield at[0], span[1]
-                    else:
-                        yield at
-                        yield span
+                brackets.append((kind, (start, at)))
+            elif kind == "close":
+                opener, opened = brackets.pop() if brackets else ("", (start, start))
+                if not opener or not _leads(text, opened[1], start, at, labels):
+                    at = start + 1
+                elif opener == "image":
+                    yield opened[0], at
+                else:
+                    yield opened
+                    yield start, at
             elif kind == "mark":
-                yield from _mark(text, span, marks, first)
+                yield from _mark(text, (start, at), marks, first)
+
+
+def _label(words: str) -> str:
+    """A link's label as labels are compared."""
+    return " ".join(words.split()).casefold()
+
+
+def _leads(text: str, inside: int, start: int, end: int, labels: set[str]) -> bool:
+    """Whether the bracket at ``start``, whose pair ends at ``inside``, makes a link with what follows it up to ``end``.
+
+    An address in parentheses does; a label in brackets, or for ``[]`` the text between the two, if it is defined.
+    """
+    tail = text[start + 1 : end]
+    if not tail.startswith("["):
+        return bool(tail)
+    words = tail[1:-1] or text[inside : min(start, inside + 300)]  # no label is as long as that
+    return _label(words) in labels
 
 
 def _mark(text: str, span: Span, marks: dict[str, Span], line_start: int) -> Iterator[Span]:
@@ -202,12 +274,11 @@ def _mark(text: str, span: Span, marks: dict[str, Span], line_start: int) -> Ite
     before, after = text[start - 1 : start] if start > line_start else " ", text[end : end + 1] or " "
     if kind[0] == "_" and before.isalnum() and after.isalnum():
         return
-    code = kind[0] == "`"
-    if kind in marks and (code or not before.isspace()):
+    if kind in marks and not before.isspace():
         opened = marks.pop(kind)
         if opened[1] < start:
             yield opened
             yield span
             return
-    if code or not after.isspace():
+    if not after.isspace():
         marks[kind] = span

@@ -50,8 +50,8 @@ class Index:
     def open(cls, root: Path) -> "Index":
         """Open the current generation at ``root`` with the encoder it was built by.
 
-        Raises IndexMissing, IndexDamaged, IndexMismatch (the encoder of that name is not the one it was built by) or
-        ModelError.
+        Raises IndexMissing, IndexDamaged, IndexMismatch (an unknown format, or the encoder of that name is not the one
+        it was built by), ModelError or InputError (what stands there may be sound, but cannot be read).
         """
         generation = store.open_current(root)
         encoder = load_encoder(generation.manifest["model"], query_only=True)

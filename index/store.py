@@ -149,6 +149,11 @@ def publish(
         }
         # ASCII only, as the records: paths may hold what UTF-8 does not.
         data = json.dumps(manifest, indent=1).encode()
+        if len(data) > _MANIFEST_BYTES:  # no reader would open it
+            raise InputError(
+                f"the index at {root} was not written: what it notes of every file would take {len(data):,} bytes, "
+                f"and {_MANIFEST_BYTES:,} is the most; give fewer files, or join them as lines of .jsonl files"
+            )
         _write(folder / "MANIFEST.json", data)
         _sync(folder)
         digest = hashlib.sha256(data).hexdigest()

@@ -81,6 +81,20 @@ def test_a_file_without_permission_fails(tmp_path: Path, write: Write) -> None:
     assert adds_up(report)
 
 
+def test_a_link_to_itself_fails(tmp_path: Path, write: Write) -> None:
+    folder = write(tmp_path / "in", {"a.txt": ONE})
+    (folder / "loop.txt").symlink_to("loop.txt")
+    report = build([folder], tmp_path / "index")
+    reason = "cannot be read (too many levels of symbolic links)"
+    assert [(r.path, r.reason) for r in report.failed] == [("loop.txt", reason)]
+    assert report.documents == 1
+    assert adds_up(report)
+    assert not is_stale(store.open_current(tmp_path / "index"))
+    (tmp_path / "round").symlink_to("round")
+    with pytest.raises(InputError, match="cannot be written"):
+        build([folder], tmp_path / "round")
+
+
 def test_added_changed_deleted_and_unchanged(tmp_path: Path, write: Write) -> None:
     folder = write(tmp_path / "in", {"a.txt": ONE, "b.txt": TWO, "c.txt": "It is gone tomorrow.\n"})
     build([folder], tmp_path / "index")

@@ -1,13 +1,14 @@
 import hashlib
 import json
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index import load
+from index import html, load
 from index.boilerplate import mask
 from index.find import Source
 from index.load import LOADERS, Rejected, decode, read
@@ -224,6 +225,38 @@ def test_html_that_breaks_parsers(tmp_path: Path, markup: str) -> None:
         assert isinstance(entry, Document | Rejected)
 
 
+@pytest.mark.parametrize("declared", ["iso-8859-1", "latin1", "us-ascii", "windows-1252"])
+def test_html_that_says_latin_1_means_windows_1252(tmp_path: Path, declared: str) -> None:
+    page = PAGE.replace("utf-8", declared).replace("a plan", "a “plan”").encode("cp1252")
+    assert "approved a “plan” on Tuesday" in one(write(tmp_path / "a.html", page)).text
+
+
+@pytest.mark.parametrize("declared", ["utf-16", "UTF-16LE", "utf-16be", "utf-32", "utf-7", "cp500"])
+def test_html_declares_in_ascii_no_encoding_that_ascii_is_not_part_of(tmp_path: Path, declared: str) -> None:
+    page = PAGE.replace("utf-8", declared).replace("a plan", "a +ADw- plan").encode()
+    page += b" " * (-len(page) % 4)  # whole units of UTF-32, which decode to something in UTF-16, too
+    assert html.declared_encoding(page) is None
+    assert "approved a +ADw- plan on Tuesday" in one(write(tmp_path / "a.html", page)).text
+    assert html.declared_encoding(f'<?xml version="1.0" encoding="{declared}"?>'.encode()) is None
+
+
+@pytest.mark.parametrize(
+    "data", [b"\xef\xbb\xbf", b"\xef\xbb\xbf \n\n", b"\xff\xfe", b"\xfe\xff\0\n"], ids=["8", "8n", "16le", "16be"]
+)
+def test_jsonl_of_a_byte_order_mark(tmp_path: Path, data: bytes) -> None:
+    assert refused(write(tmp_path / "a.jsonl", data)) == ("skipped", "empty")
+
+
+def test_a_key_that_stands_twice_among_many_is_found_at_once(tmp_path: Path) -> None:
+    keys = [*range(60_000), 59_999]
+    row = "{" + ", ".join(f'"{key}": 1' for key in keys) + "}"
+    started = time.process_time()
+    (entry,) = read(Source(write(tmp_path / "a.jsonl", row), "a.jsonl"))
+    assert time.process_time() - started < 5
+    assert isinstance(entry, Rejected)
+    assert entry.reason == "line 1: field '59999' stands twice in one object"
+
+
 def test_jsonl(tmp_path: Path) -> None:
     rows: list[bytes] = [
         json.dumps({"id": "x", "title": "T ", "text": "Text\r\nof x.", "date": "2024-05", "source": "S"}).encode(),
@@ -273,7 +306,14 @@ def test_jsonl(tmp_path: Path) -> None:
         ("2024-05-03", "2024-05-03"),
         ("20240503", "2024-05-03"),
         ("2024-05-03T10:00:00Z", "2024-05-03T10:00:00+00:00"),
+        ("2024-05-03 10:00", "2024-05-03T10:00:00"),
+        ("20240503T1000", "2024-05-03T10:00:00"),
+        ("2024-W18-5T10:00", "2024-05-03T10:00:00"),
         ("2024-05-03 (updated)", "2024-05-03"),
+        ("1712120400123", None),
+        ("1712120400", None),
+        ("٢٠٢٤", None),
+        ("٢٠٢٤-05", None),
         ("2024-02-31", None),
         ("3 May 2024", None),
         (None, None),
@@ -303,6 +343,7 @@ def test_read_raises_nothing(tmp_path_factory: pytest.TempPathFactory, data: byt
     path.write_bytes(data)
     found = read(Source(path, path.name))
     units = sum(bool(line.strip()) for line in data.split(b"\n")) if suffix == ".jsonl" else 1
+    assert found
     if suffix != ".jsonl" or not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
         assert len(found) == max(1, units)
     for entry in found:

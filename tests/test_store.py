@@ -110,6 +110,18 @@ def test_what_is_no_array_is_not_published(tmp_path: Path) -> None:
     assert generations(tmp_path) == ["gen-000001"]
 
 
+def test_a_manifest_too_large_to_be_opened_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(tmp_path, 1)
+    size = (tmp_path / "gen-000001" / "MANIFEST.json").stat().st_size
+    monkeypatch.setattr(store, "_MANIFEST_BYTES", size)
+    publish(tmp_path, 2)
+    stats = {f"{number}.txt": [1, 1, 1] for number in range(9)}
+    with pytest.raises(InputError, match="give fewer files"), store.writing(tmp_path):
+        store.publish(tmp_path, [], [], {}, {**SETTINGS, "stats": stats})
+    assert number_of(store.open_current(tmp_path)) == 2
+    assert generations(tmp_path) == ["gen-000001", "gen-000002"]
+
+
 class Faults:
     """Lets the ``at``-th operation that changes the file system fail, once or for ever."""
 
