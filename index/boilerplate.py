@@ -1,4 +1,4 @@
-"""Which spans of a document are no article text: promotion, navigation, repeated headers and footers.
+"""Which spans of a document are no article text: promotion, navigation, notices, repeated headers and footers.
 
 They are masked, never deleted: offsets and text stay as they are. Only lines at a document's head or tail are looked
 at, so that a sentence about newsletters in the body of an article is safe from these patterns.
@@ -13,20 +13,24 @@ from index.passage import Document, Span
 
 EDGE = 12
 """Non-blank lines at each end of a document that are looked at."""
-LINE_LIMIT = 160
-"""Code points of a line that may be boilerplate."""
+SENTENCE_LIMIT = 160
+"""Code points of a sentence that may be boilerplate."""
 TITLE_LIMIT = 120
 """Code points a first line has at most if it is to be the title."""
 REPEATED_DOCUMENTS = 3
 REPEATED_SHARE = 0.3
 
-_PAGE = re.compile(r"\W*(?:page )?\d{1,4}(?: ?(?:of|/) ?\d{1,4})?\W*$")
+_PAGE = re.compile(r"[-–—|\[( ]*page \d{1,4}(?: ?(?:of|/) ?\d{1,4})?[-–—|\]) ]*$")
+_BARE_PAGE = re.compile(r"(?P<dash>[-–—] ?)?\d{1,3}(?: of \d{1,4})?(?(dash) ?[-–—])$")
+"""A page number without the word: any short number may look so, hence this says nothing but at the very edge."""
 _LINE = re.compile(r"[^\n\r\x0b\x0c\x85\u2028\u2029]+")
 _FINAL = tuple(".!?。！？")
 _CLOSERS = "\"'”’»)]*_ \t"
 
 # Patterns have to match a sentence of a line from its first letter to its last. They are invitations (an imperative
-# with what it is for) and labels of navigation: a sentence that tells of newsletters and clicks is none.
+# with what it is for), labels of navigation, and notices of law and credits: a sentence that tells of newsletters and
+# clicks is none. What may stand before and after the keyword of an invitation is bounded, for a sentence goes on there:
+# with a date, a clause, a speaker.
 _LEAD = r"[\s>»›→•|*#-]*"
 _REST = r"[\s.!:>»›→…|*-]*$"
 _LETTERS = r"(?:newsletters?|podcasts?|alerts?|(?:youtube )?channel|updates|mailing list|briefings?|digest|bulletin)"
@@ -34,6 +38,37 @@ _NETWORKS = (
     r"(?:twitter|x|facebook|instagram|linkedin|youtube|tiktok|threads|bluesky|google news|telegram|whatsapp|reddit"
     r"|pinterest|flipboard|mastodon)"
 )
+_NEWS = r"(?:news|stories|headlines|articles|events|analysis|coverage|journalism|insights?|reads)\b"
+_WORD = (
+    r"(?:(?!(?:by|via|at|before|after|until|who|that|which|you|get|says?|said)\b)[^\s;:]*[^\s,;:] )"  # no new clause
+)
+_MAIL = rf"(?:{_LETTERS}|magazine|e-?mails?|your inbox)\b"
+_MAILS = rf"{_WORD}{{0,6}}{_MAIL}(?:(?:,|,? (?:and|or|&)) {_WORD}{{0,3}}{_MAIL}){{0,3}}"
+_ASKED = r"(?:please |don['’]t forget to |click here to )?"
+_NOW = r"(?: now| today| here| for free)*"
+_AFTER = (
+    rf"(?:,? (?:now|today|here|below|for free|daily|weekly|on {_NETWORKS}"
+    r"|(?:every|each) (?:\w+ )?(?:day|week|weekday|month|morning|evening)"
+    r"|(?:(?:sent|delivered|straight|directly|right) )*(?:in|to|into) your inbox))*"
+    r"(?:,? (?:(?:and|to) (?:get|receive|stay|keep|never|be the first|read|follow|support)"
+    r"|for (?:the latest|more|free|daily|weekly|exclusive|breaking|all))\b"
+    r"(?!.*, [^,]*\b(?:says?|said|urges?|urged|tells?|told|warns?|warned)\b)\D{0,80})?"
+    rf"{_REST}"
+)
+"""What may follow the thing one is invited to: when, how, what for; no date and no speaker."""
+_AUDIENCE = r"(?:subscribers|readers|executives|professionals|leaders|investors|companies)"
+_CAPITAL = r"(?-i:[^\W\d_a-z])[\w.'’&-]*"
+_PARTICLES = r"(?:(?-i:de|del|van|von|der|den|bin|al|el|la) )*"
+_NAME = rf"{_PARTICLES}{_CAPITAL}(?: {_PARTICLES}{_CAPITAL}){{0,3}}"
+_NAMES = rf"{_NAME}(?:(?:,|,? and|,? &| in|/)(?: the| our)? ?{_NAME}(?: (?:newsroom|bureau))?){{0,9}}"
+_CREDIT = (
+    r"(?:additional |further )?(?:reporting|writing|editing|compiled|translated|graphics|production)"
+    rf"(?: and (?:reporting|writing|editing))? by {_NAMES}"
+)
+_COPIED = (
+    r"(?:published|republished|broadcast|rewritten|redistributed|distributed|reproduced|copied|reprinted|transmitted)"
+)
+_COPYING = r"(?:copying|reproduction|republication|redistribution|distribution|reprinting|duplication)"
 _KINDS = (
     r"(?:recent|related|latest|more|top|popular|trending|other|similar|recommended|most read|most popular|featured)"
     r" (?:stories|articles|posts|news|reads|headlines|reading|coverage|videos)(?: for you| you may like)?"
@@ -48,27 +83,49 @@ _FOOTERS = (
 )
 _PATTERNS = (
     # to subscribe, to register, to follow
-    r"(?:please |don['’]t forget to |click here to )?(?:subscribe|sign[ -]?up|register)(?: now| today| here| for free)*"
-    rf"(?:{_REST}| (?:to|for|and (?:get|receive))\b.*\b(?:{_LETTERS}|magazine|inbox|e-?mails?)\b.*|.* here{_REST})",
-    r"(?:get|receive|have) .*\b(?:in|to|into) your (?:e-?mail )?inbox\b.*",
-    r"(?:get|receive) (?:our|the|free|daily|weekly) .*\bnewsletters?\b.{0,40}",
-    r"join (?:our|over|more than|thousands|millions|\d[\d,.]*k?\+?) "
-    r".*\b(?:subscribers|readers|community|members|newsletter)\b.*",
-    r"(?:read|trusted|loved) by .*\b(?:subscribers|readers|executives|professionals|leaders|investors|companies)\b.*",
-    r"(?:discover|explore|get) (?:the )?(?:top|latest|best|more|all) "
-    r".*\b(?:news|events|stories|headlines|articles)\b.{0,40}",
+    rf"{_ASKED}(?:subscribe|sign[ -]?up|register){_NOW}{_REST}",
+    rf"{_ASKED}(?:subscribe|sign[ -]?up){_NOW} (?:to|for) (?:{_MAILS}{_AFTER}|{_WORD}{{1,6}}here{_REST})",
+    rf"{_ASKED}(?:subscribe|sign[ -]?up|register){_NOW} (?:for|(?:and|to) (?:get|receive)) {_MAILS}{_AFTER}",
+    rf"(?:get|receive|have) (?=.*\b(?:{_NEWS}|{_LETTERS}\b|(?:delivered|sent|straight|directly)\b))"
+    rf"[^:;$€£]{{1,90}} (?:in|to|into) your (?:e-?mail )?inbox{_AFTER}",
+    rf"(?:get|receive) (?:our|the|free|daily|weekly) {_WORD}{{0,5}}newsletters?{_AFTER}",
+    rf"join (?:our|over|more than|thousands|millions|\d[\d,.]*k?\+?) {_WORD}{{0,5}}"
+    rf"(?:subscribers|readers|community|members|{_LETTERS})"
+    rf"(?: (?:of|to) (?:our|the|this) {_WORD}{{0,4}}{_MAIL}"
+    rf"| of {_WORD}{{0,2}}(?:readers|subscribers|members|supporters|professionals)"
+    rf"| who (?:already )?(?:get|receive|read|trust|subscribe|rely|start|enjoy|follow)\b[^,;:]{{0,60}})?{_AFTER}",
+    rf"join (?:our|over|more than|thousands|millions|\d[\d,.]*k?\+?) {_WORD}{{0,5}}"
+    rf"who (?:already )?(?:get|receive|read|subscribe to) {_MAILS}{_AFTER}",
+    rf"(?:read|trusted|loved) by {_WORD}{{0,6}}{_AUDIENCE}(?:,? (?:and|&) {_WORD}{{0,2}}{_AUDIENCE})?(?: worldwide)?"
+    rf"(?: (?:at|from|in|across|around|of|like) "
+    rf"(?:[^,;:]{{1,60}}|{_NAMES}(?:,? and (?:many )?(?:more|others))?))?{_REST}",
+    rf"(?:discover|explore|get) (?:the )?(?:top|latest|best|more|all) {_WORD}{{0,3}}{_NEWS}"
+    rf"(?:(?:,|,? (?:and|&)) {_WORD}{{0,2}}{_NEWS}){{0,3}}(?: (?:from|on|about) [^,;:\d]{{1,40}})?{_AFTER}",
     rf"(?:our |free |daily |weekly )*newsletters? sign[ -]?up{_REST}",
-    rf"(?:follow|like) us on\b.*|follow [\w .,'’@-]{{1,60}} on {_NETWORKS}\b.*",
-    r"(?:download|get) (?:our|the) (?:free )?(?:mobile )?app\b.{0,60}",
-    rf"(?:become an? (?:member|subscriber|supporter|patron)|log ?in){_REST}",
-    r"already an? (?:member|subscriber)\b.{0,40}",
-    r"support (?:our|independent) (?:work|journalism|reporting)\b.{0,80}",
+    rf"(?:follow us on|like us on {_NETWORKS})\b.*",
+    rf"follow [\w .,'’@-]{{1,60}} on {_NETWORKS}\b(?:,? (?:and |or )?(?:on )?{_NETWORKS}\b)*"
+    rf"(?:[\s,:(]+(?:at )?(?:@|https?:|www\.).{{0,100}}|{_AFTER})",
+    rf"(?:download|get) (?:our|the) (?:free )?(?:mobile )?app"
+    rf"(?: (?:from|on|in) (?:the )?(?:app store|google play|ios|iphone|android)\b.{{0,40}})?{_AFTER}",
+    rf"(?:become an? (?:member|subscriber|supporter|patron)|(?:log|sign) ?in{_NOW}){_REST}",
+    rf"already an? (?:member|subscriber)(?:\?|[,:]? (?:log|sign)[ -]?in\b.{{0,30}})?{_REST}",
+    rf"support (?:our|independent) (?:work|journalism|reporting){_NOW}"
+    r"(?: (?:by (?:becoming|donating|subscribing|joining|making|giving|contributing)|with an?|from [$€£]"
+    rf"|for (?:as little as|just|only)|and (?:become|subscribe|donate|join))\b[^,;:]{{0,60}})?{_REST}",
+    # to send word
+    r"(?:do you )?(?:have|got) (?:a|any) (?:news |story |confidential )?(?:tips?|story)(?: or (?:story )?ideas?)?"
+    r"(?: (?:for us|to share|(?:about|on|out of) [^?]{1,50}))?\?",
+    r"(?:please )?(?:(?:e-?mail|contact|reach|write to) (?:us|our (?:\w+ )?(?:newsroom|desk|editors|team|reporters)"
+    rf"|the (?:reporter|newsroom)(?: {_NAME})?)"
+    r"|send (?:us )?(?:your |a |any )?(?:news |story |confidential )?tips?"
+    r"(?: (?:or|and) (?:story )?(?:ideas?|questions))?)"
+    rf"(?: (?:at|on|via|to|by e-?mail))*:? [\w.+-]+@[\w.-]+(?:,? or .{{1,60}})?{_REST}",
     # where to go from here
     r"(?:read|see|view|show|load|browse) (?:more|all|next|previous)"
     r"(?: (?:articles?|stor(?:y|ies)|news|posts?|about this|here"
     rf"|below|from .{{1,40}}))*(?: click here)?{_REST}",
     rf"{_NEXT}(?:\s*[:>»→|].*|{_REST})",
-    rf"(?:click|tap) (?:here|below)(?: (?:to|for) .{{1,80}})?{_REST}",
+    rf"(?:click|tap) (?:here|below)(?: (?:to|for) .{{1,120}})?{_REST}",
     rf"(?:previous|next|older|newer) (?:article|post|story|page|entry)s?(?:\s*[:>»→|].*|{_REST})",
     rf"(?:{_KINDS}|{_MORE}){_REST}",
     rf"(?:table of contents|in this article|skip to (?:main )?content|back to (?:top|home)|home ?[>»›|/] ?.*){_REST}",
@@ -80,11 +137,32 @@ _PATTERNS = (
     # advertising, consent, law
     r"(?:advertisements?|advertorial|sponsored (?:content|post)|ads by google|promoted content|paid post"
     rf"|(?:story|article) continues (?:after|below)(?: this)?(?: ad| advertisement)?){_REST}",
-    r"(?:(?:this|our) (?:web ?)?site uses|(?:by (?:continuing|using|clicking)\b.{0,60})?we use) cookies\b.*",
+    r"(?:(?:this|our) (?:web ?)?site uses|(?:by (?:continuing|using|clicking)\b.{0,60})?we (?:and our partners )?use)"
+    r" cookies\b.*",
     rf"(?:accept|manage|reject) (?:all )?cookies{_REST}",
+    r"by (?:clicking|closing|continuing|(?:using|browsing|visiting) (?:this|our|the) (?:web ?)?(?:site|page|service))\b"
+    r".{0,60}\byou (?:agree|consent|accept)(?: to| with)? (?:the |our |their |its |all |this )*"
+    r"(?:use|storing|storage|placing|processing|cookies?|terms|conditions|privacy|policy|policies)\b.{0,80}",
+    r"you can (?:change|manage|update|withdraw) your (?:cookie |privacy )?(?:settings|preferences|choices|consent)\b"
+    r".{0,40}",
+    rf"(?:read|see|view) our (?:privacy|cookie) (?:policy|notice)(?: (?:for|to) .{{1,40}})?{_REST}",
     rf"{_FOOTERS}(?:\s*[|,/·•]\s*{_FOOTERS})+{_REST}",
-    r"(?:©|\(c\)|copyright(?: ©| \(c\))?) ?(?:copyright )?(?:19|20)\d\d\b.{0,80}",
+    r"(?:©|(?:\(c\)|copyright (?:©|\(c\))) ?(?:copyright )?(?:19|20)\d\d\b).{0,80}",
+    r"copyright (?:19|20)\d\d(?: ?[-–] ?(?:19|20)?\d\d)?,?"
+    rf"(?: (?:by )?(?:the )?{_CAPITAL}(?: (?:and|of|the|for|&|{_CAPITAL})){{0,7}}\.| (?:by|the) {_NAMES}"
+    rf"|.{{0,60}} (?:ltd|inc|llc|plc|gmbh|corp)\.?)?{_REST}",
     r".{0,100}\ball rights reserved\b.{0,60}",
+    r"(?:(?:this|the|our) (?:material|content|article|story|report|publication) (?:may not|must not|cannot)"
+    rf"|no part of (?:this|the|our) [\w ]{{1,30}} (?:may|can)) be {_COPIED}"
+    rf"(?:(?:(?:,|,? (?:or|and)) {_COPIED})+|(?=,? (?:without|in whole|in part|in any form|except)\b))"
+    rf"(?:,? (?:without|in whole|in part|in any form|except)\b.{{0,90}})?{_REST}",
+    rf"(?:any |unauthori[sz]ed )*{_COPYING}(?:(?:,|,? (?:or|and)) {_COPYING})*"
+    r"\b(?=.*\b(?:permission|consent|in whole|in part)\b).{0,80}"
+    r"\b(?:is|are) (?:strictly |expressly )?(?:prohibited|forbidden)\b.{0,80}",
+    # who wrote it, as agencies put it below
+    rf"(?:{_CREDIT}\.|\({_CREDIT}\)|\(?{_CREDIT}(?:[;,] ?{_CREDIT}){{1,5}}\)?){_REST}",
+    rf"{_NAMES} contributed to this (?:report|story|article){_REST}",
+    rf"our standards: the [\w ]{{1,40}} (?:principles|standards|guidelines|code){_REST}",
 )
 _PROMOTION = re.compile(rf"{_LEAD}(?:{'|'.join(_PATTERNS)})$", re.IGNORECASE)
 _LISTING = re.compile(rf"{_LEAD}(?:{_KINDS}|{_MORE}|{_NEXT}){_REST}", re.IGNORECASE)
@@ -96,9 +174,9 @@ def mask(documents: Sequence[Document]) -> list[Document]:
 
     Looked at are the first and last ``EDGE`` lines, from the edge up to the first sentence of the article (a long
     line, or one with a final full stop that is no boilerplate itself); headline, byline and the like are passed over.
-    There, a line is masked that matches a pattern of promotion or navigation or that stands at the same end of several
-    files of its folder; so are the short lines that end a document after a line such as "Recent stories". A document
-    that would lose half its text or more keeps all of it.
+    There, a line is masked that matches a pattern of promotion, navigation or notice, or that stands at the same end of
+    several files of its folder; so are the short lines that end a document after a line such as "Recent stories". A
+    document that would lose half its text or more keeps all of it.
     """
     repeated = _repeated(documents)
     found = []
@@ -203,8 +281,8 @@ def _boilerplate(document: Document, lines: list[Span], repeated: frozenset[tupl
     spans = {
         span
         for end, zone in (("head", head), ("tail", tail))
-        for span in zone
-        if _matches(_PROMOTION, document, span) or (end, _key(document, span)) in repeated
+        for span, key in zip(zone, _keys(document, zone), strict=True)
+        if _matches(_PROMOTION, document, span) or (end, key) in repeated
     }
     for number, span in enumerate(tail):
         if _matches(_LISTING, document, span):
@@ -213,11 +291,9 @@ def _boilerplate(document: Document, lines: list[Span], repeated: frozenset[tupl
 
 
 def _matches(pattern: re.Pattern[str], document: Document, span: Span) -> bool:
-    """Whether each sentence of a line matches."""
-    if span[1] - span[0] > LINE_LIMIT:
-        return False
-    pieces = re.split(r"(?<=[.!?])\s+", _unmasked(document, *span).strip())
-    return all(pattern.match(piece) for piece in pieces)
+    """Whether each sentence of a line matches. An initial ("J. Doe") ends none; "X" is a network."""
+    pieces = re.split(r"(?<=[.!?])(?<!\b[A-WYZ]\.)\s+", _unmasked(document, *span).strip())
+    return all(len(piece) <= SENTENCE_LIMIT and pattern.match(piece) for piece in pieces)
 
 
 def _size(spans: Iterable[Span]) -> int:
@@ -230,15 +306,21 @@ def _short(document: Document, span: Span) -> bool:
     return len(line) <= TITLE_LIMIT and not line.endswith(_FINAL)
 
 
-def _key(document: Document, span: Span) -> str:
+def _keys(document: Document, zone: list[Span]) -> list[str]:
+    """The lines of a zone as they are compared between documents."""
+    return [_key(document, span, outermost=not number) for number, span in enumerate(zone)]
+
+
+def _key(document: Document, span: Span, *, outermost: bool) -> str:
     """A line as it is compared between documents, "" if repetition says nothing of it.
 
     That is so of sentences, of bylines and of lines with numbers (dates, results): information, however often it stands
-    there. Page numbers are compared without the number.
+    there. Page numbers are compared without the number, each way of writing them by itself; one without the word is
+    taken for such only if no line lies beyond it.
     """
     line = " ".join(_unmasked(document, *span).casefold().split())
-    if _PAGE.match(line):
-        return "page"
+    if _PAGE.match(line) or (outermost and _BARE_PAGE.match(line)):
+        return re.sub(r"\d+", "0", line)
     if not _short(document, span) or re.search(
         r"\d|\b(?:by|author|editors?|reporting|reporters?|correspondent)\b", line
     ):
@@ -261,7 +343,7 @@ def _repeated(documents: Sequence[Document]) -> dict[str | None, frozenset[tuple
             continue
         sizes[folder] += 1
         zones = zip(("head", "tail"), _zones(document, _lines(document)), strict=True)
-        counts[folder].update({(end, _key(document, span)) for end, zone in zones for span in zone})
+        counts[folder].update({(end, key) for end, zone in zones for key in _keys(document, zone)})
     return {
         folder: frozenset(
             edge

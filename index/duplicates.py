@@ -16,6 +16,8 @@ from index.tokens import tokenize
 SHINGLE = 5
 SKETCH = 256
 SAME = 0.3
+CONTAINED = 0.7
+SAMPLE = 16
 _NONE = np.uint64(2**64 - 1)
 
 
@@ -43,14 +45,32 @@ def resemblance(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.isin(union, both, assume_unique=True).sum() / len(union))
 
 
+def containment(a: np.ndarray, b: np.ndarray) -> float:
+    """Estimate of the share of the shorter document's shingles that the longer holds too, in [0, 1].
+
+    Up to the smaller of the two sketches' largest hashes, both name all hashes of their documents. 0 when fewer than
+    ``SAMPLE`` of the shorter document's lie there: it has few words, or is less than about a sixteenth of the longer.
+    """
+    limit = min(a[-1], b[-1])
+    a, b = a[(a <= limit) & (a != _NONE)], b[(b <= limit) & (b != _NONE)]
+    fewer = min(len(a), len(b))
+    return len(np.intersect1d(a, b, assume_unique=True)) / fewer if fewer >= SAMPLE else 0.0
+
+
+def _copies(a: np.ndarray, b: np.ndarray) -> bool:
+    return resemblance(a, b) >= SAME or containment(a, b) >= CONTAINED
+
+
 def sources(sketches: Sequence[np.ndarray]) -> list[int]:
     """For each document the position of the first that it is a near-copy of (its own when of none), transitively.
 
-    Near-copies have a resemblance of at least ``SAME``; so many different positions, so many independent sources.
+    Near-copies have a resemblance of at least ``SAME``, or the one holds at least ``CONTAINED`` of the other (which is
+    cut after its first paragraphs, say); so many different positions, so many independent sources. A digest that holds
+    two stories whole makes one source of them.
     """
     first = list(range(len(sketches)))
     for i, j in combinations(range(len(sketches)), 2):
-        if first[i] != first[j] and resemblance(sketches[i], sketches[j]) >= SAME:
+        if first[i] != first[j] and _copies(sketches[i], sketches[j]):
             kept, dropped = sorted((first[i], first[j]))
             first = [kept if position == dropped else position for position in first]
     return first

@@ -49,14 +49,19 @@ class Document:
         """Whether a newline in this text is a line break for the eye only, not the end of a sentence.
 
         So it is when at least three quarters of the lines that another non-blank line follows are between 50 and 100
-        characters long and do not end a sentence, over at least eight such lines.
+        characters long and do not end a sentence, over at least eight such lines, and the lines continue one another:
+        of those that follow one and begin with a letter or digit, at least a quarter begin with a letter that is no
+        capital. Of wrapped English that holds of four lines in five, of German of every other, of scripts without case
+        of all; of headlines and results, one a line, it holds of next to none.
         """
         lines = [line.rstrip() for line in self.text.splitlines()]
-        inner = [line for line, following in pairwise(lines) if line and following.strip()]
+        inner = [(line, following.lstrip()[0]) for line, following in pairwise(lines) if line and following.strip()]
         if len(inner) < 8:
             return False
-        wrapped = sum(50 <= len(line) <= 100 and line[-1] not in '.!?:;"”' for line in inner)
-        return wrapped >= 0.75 * len(inner)
+        wrapped = sum(50 <= len(line) <= 100 and line[-1] not in '.!?:;"”' for line, _ in inner)
+        begins = [char for _, char in inner if char.isalnum()]
+        continued = sum(char.isalpha() and not char.isupper() for char in begins)
+        return wrapped >= 0.75 * len(inner) and continued >= 0.25 * len(begins)
 
 
 @dataclass(frozen=True, slots=True)

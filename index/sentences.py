@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Protocol, cast
 
 from index.passage import Document, Span
+from index.tokens import STOP_WORDS
 
 SENTENCE_LIMIT = 500
 """Code points a sentence has at most; a longer one is cut."""
@@ -41,9 +42,22 @@ _FOREIGN_END = re.compile(rf"[。！？｡।॥۔؟]+[{re.escape(_CLOSERS)}]*")
 _BEFORE_QUOTE = re.compile(r"[.!?](?=\s+[“\"‘«][A-ZÀ-Þ])")
 # What never ends a sentence: forms of address before a name, words before an example, figure or number.
 _ADDRESS = re.compile(
-    r"(?:^|[\s(\"'“‘-])(?:Mr|Mrs|Ms|Mx|Dr|Prof|Rev|Hon|Sen|Rep|Gov|Pres|Gen|Col|Lt|Maj|Capt|Cmdr|Cpl|Sgt|Adm|Messrs"
-    r"|vs|cf|viz|e\.g|i\.e|a\.k\.a)\.$|(?:^|[(\"'“‘-]|[a-z,] )St\.$"
+    r"(?:^|[\s(\"'“‘-])(?:(?:Dr|Prof|Rev|Sen|Rep|Gov|Gen|Col|Lt|Maj|Capt|Cpl|Sgt|Adm|Msgr|Mme)s?|Mr|Mrs|Ms|Mx|Messrs|Mlle"
+    r"|Hon|Pres|Ald|Cllr|Atty|Supt|Cmdr|Cdr|Cpt|Brig|Pfc|Pvt|Spc|vs|cf|viz|e\.g|i\.e|a\.k\.a)\.$"
+    r"|(?:^|[(\"'“‘-]|[a-zà-ÿ,] )Ste?\.$"
 )
+# "Elm St.", "42nd St.": a street, unless a name follows ("Mount St. John").
+_STREET = re.compile(r"(?:^|[\s(])[A-ZÀ-Þ\d][\w’']* St\.$")
+_NO_WORD = re.compile(r"\W")
+# What may end a sentence before speech (`… at Acme Inc. “We grew,” he said.`), but not before a name in quotation
+# marks (`Acme Inc. “Rocket” unit`): speech has a mark of its own before the closing one, or is long.
+_BEFORE_NAME = re.compile(
+    r"(?:^|[\s(\"'“‘-])(?:Inc|Cos?|Corp|Ltd|Bros|Jr|Sr|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.$"
+)
+_NAME = re.compile(r"“[^”]*[^”,.!?…]”|\"[^\"]*[^\",.!?…]\"|‘[^’]*[^’,.!?…]’|«[^»]*[^»,.!?…]»")
+_OPENERS = '“"‘«('
+# Marks of footnotes stand behind the full stop and belong to the sentence before them.
+_NOTES = re.compile(r"(?:\[(?:\d{1,3}|[a-z])\])+(?=\s|\Z)")
 _COUNTED = re.compile(r"(?:^|[\s(])(?:[Nn]os?|[Pp]p?|[Ff]igs?|[Vv]ols?|[Cc]h|[Ss]ec|[Aa]rt|[Ee]qs?|[Aa]pprox|ca)\.$")
 _SHORTENED = re.compile(r"(?:^|[\s(])(?:(?:\w\.)+\w{0,3}|\w)\.$")
 # Where a sentence that is too long may be cut; "July 11, 1962" and "1, 2, 3" are no clauses.
@@ -221,11 +235,15 @@ def _ends(text: str) -> list[int]:
     kept: list[int] = []
     position = 0
     for stop in sorted(stops):
+        if stop <= position:
+            continue
         left = text[max(position, stop - 40) : stop].rstrip()
-        right = text[stop : stop + 40].lstrip()
+        notes = _NOTES.match(text, stop)
+        end = notes.end() if notes else stop
+        right = text[end : end + 80].lstrip()
         if right and not _joins(left, right, whole=stop - position <= 40):
-            kept.append(stop)
-            position = stop
+            kept.append(end)
+            position = end
     return [*kept, len(text)]
 
 
@@ -257,8 +275,12 @@ def _joins(left: str, right: str, *, whole: bool) -> bool:
         return False
     if _COUNTED.search(left):
         return right[0].isdigit()
+    if _STREET.search(left) and (right[0] in _OPENERS or _NO_WORD.split(right, 1)[0].lower() in STOP_WORDS):
+        return False
     if _ADDRESS.search(left):
-        return right[0].isalnum()
+        return right.lstrip(_OPENERS)[:1].isalnum()
+    if _BEFORE_NAME.search(left) and _NAME.match(right):
+        return True
     return right[0].islower() and _SHORTENED.search(left) is not None
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+_NEAR = 40  # characters looked at on either side of a word in capitals
 MAX_LENGTH = 64  # characters kept of a token: what is longer is no word (base64, a line without spaces)
 
 # The words of questions and sentences that name nothing. No negations ("not" decides a fact), and no "us", "may",
@@ -38,6 +39,7 @@ _TOKEN = re.compile(
     | (?P<initials>(?<![^\W_])[^\W\d_](?:\.[^\W\d_](?![^\W_]))++)                                        # U.S. p.m.
     | (?P<money>(?:(?<![^\W_]){_DOLLARS})?[$€£¥₹])?+
       (?P<number>\d{{1,3}}(?:,\d{{3}}(?!\d))++(?:\.\d++)?|\d++(?:\.\d++)*+)(?P<unit>{_LETTER}*+)         # $1,000 38bn
+      (?:['\u2019\u02bc]s(?![^\W_]))?+                                                                   # 1990's
     | (?P<percent>(?<=[\d$\\])%)
     | (?P<word>{_LETTER}++(?:['\u2019\u02bc\uff07]{_LETTER}++)*+)                                        # Nvidia's
     | (?P<ideograph>[{_IDEOGRAPHS}])
@@ -47,6 +49,8 @@ _TOKEN = re.compile(
 _UNMARKED = re.compile(f"[\u0300-\u036f{_SILENT}]")
 _POSSESSIVE = re.compile("['\u2019\u02bc]s$")
 _APOSTROPHES = re.compile("['\u2019\u02bc]")
+# Letters that no normal form takes apart.
+_STROKED = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i", "ħ": "h", "æ": "ae", "œ": "oe", "þ": "th"})
 _ORDINAL = frozenset(("st", "nd", "rd", "th"))
 _local = threading.local()
 
@@ -67,19 +71,42 @@ def _tokens(text: str) -> Iterator[tuple[str, int, int]]:
         if kind == "unit":
             yield from _amount(match)
             continue
-        token = "percent" if kind == "percent" else _term(match[0][: 4 * MAX_LENGTH])
+        word = match[0][: 4 * MAX_LENGTH]
+        token = "percent" if kind == "percent" else _term(word)
+        if not token and _is_name(match):
+            token = _term(word, name=True)
         if token:
             yield token, match.start(), match.end()
 
 
+def _is_name(match: re.Match[str]) -> bool:
+    """Whether a stop word is written as an acronym: "W.H.O.", or "WHO" near a lower-case letter of its line.
+
+    In a line of capitals (a heading, a question typed so) they say nothing.
+    """
+    if match.lastgroup == "initials":
+        return True
+    text, (start, end) = match.string, match.span()
+    word = _POSSESSIVE.sub("", match[0])
+    if len(word) < 2 or not word.isupper():
+        return False
+    before = text[max(0, start - _NEAR) : start].rpartition("\n")[2]
+    after = text[end : end + _NEAR].partition("\n")[0]
+    return any(char.islower() for char in before + after)
+
+
 def _amount(match: re.Match[str]) -> Iterator[tuple[str, int, int]]:
-    """A number and what is written onto it: "38bn" is "38 billion", "1GW" is "1 GW"; "2nd", "5G", "1990s" are one."""
+    """A number and what is written onto it: "38bn" is "38 billion", "1GW" is "1 GW"; "2nd", "5G", "1990s" are one.
+
+    "1990's" is the decade, the "'s" of any other number ("2024's") a possessive.
+    """
     start, middle, end = match.start("number"), match.end("number"), match.end()
     number = _folded(match["number"][: 4 * MAX_LENGTH]).replace(",", "")[:MAX_LENGTH]
     unit = _folded(match["unit"][: 4 * MAX_LENGTH])
     unit = (_AFTER_MONEY if match["money"] else _SAME).get(unit, unit)
     if not unit:
-        yield number, start, middle
+        decade = end > middle and len(number) == 4 and number.endswith("0")
+        yield number + "s" * decade, start, end
     elif len(unit) == 1 or unit in _ORDINAL or not unit.isalpha():
         yield (number + unit)[:MAX_LENGTH], start, end
     else:
@@ -89,21 +116,21 @@ def _amount(match: re.Match[str]) -> Iterator[tuple[str, int, int]]:
 
 
 @lru_cache(maxsize=1 << 16)
-def _term(word: str) -> str:
-    """What ``word`` is matched by; empty for a stop word."""
+def _term(word: str, name: bool = False) -> str:
+    """What ``word`` is matched by; empty for a stop word, unless it is a ``name``."""
     bare = _folded(word).replace("$", "").replace(".", "")
     folded = _APOSTROPHES.sub("", _POSSESSIVE.sub("", bare))
-    if folded in STOP_WORDS:
+    if folded in STOP_WORDS and not name:
         return ""
     return _stem(_SAME.get(folded, folded)[:MAX_LENGTH])
 
 
 def _folded(text: str) -> str:
-    """Without case, compatibility forms (NFKC), accents on Latin, Greek and Cyrillic letters, or silent characters."""
+    """Without case, compatibility forms (NFKC), accents and strokes on letters, or silent characters."""
     if text.isascii():
         return text.lower()
     bare = _UNMARKED.sub("", unicodedata.normalize("NFKD", text.casefold()))
-    return unicodedata.normalize("NFC", bare).casefold()
+    return unicodedata.normalize("NFC", bare).casefold().translate(_STROKED)
 
 
 def _stem(word: str) -> str:

@@ -62,6 +62,45 @@ PROMOTION = [
     "Copyright 2024. All rights reserved.",
     "Home > News > Ports",
     "Back to top",
+    # invitations whose bounds must not be too narrow
+    "Sign up for our newsletter, delivered to your inbox every morning.",
+    "Subscribe to our newsletter, podcast and YouTube channel",
+    "Subscribe to our newsletter to get the best stories, analysis and more.",
+    "Register to receive our weekly e-mail",
+    "Get the day's top stories, delivered straight to your inbox.",
+    "Join 50,000+ subscribers",
+    "Join 20,000 others who get our newsletter",
+    "Follow us on Facebook and X. Sign up for our newsletter.",
+    "Join our community of readers today!",
+    "Trusted by investors and companies worldwide",
+    "Read by leaders at Quay Bank, Northern Lines, Buoy and more",
+    "Get the latest news and analysis from Harbour Weekly",
+    "Follow Ada Lovelace on Facebook and X",
+    "Follow Ada M. Lovelace on Twitter at https://twitter.com/example",
+    "Download the app from the App Store.",
+    "Already a subscriber? Log in",
+    "Already a member? Sign in here.",
+    "Support our work by becoming a member.",
+    "Copyright 2024 Harbour Weekly Ltd",
+    # footers and consents of several sentences
+    "© 2024 The Associated Press. All rights reserved. This material may not be published, broadcast, rewritten or"
+    " redistributed.",
+    "Copyright 2024 The Associated Press. All rights reserved. This material may not be published, broadcast, rewritten"
+    " or redistributed without permission.",
+    "No part of this article may be reproduced in any form without written permission.",
+    "Unauthorised reproduction in whole or in part is strictly prohibited.",
+    "Have a tip? Email us at tips@example.com.",
+    "Have any tips or story ideas about the port? Reach the reporter Jane Doe at jane@example.com, or follow her on X.",
+    "Got a story to share? Send tips to tips@example.com",
+    "Reporting by Jane Doe in London; Editing by Al Roe. Our Standards: The Example Trust Principles.",
+    "(Reporting by Jane Doe and J. van Dam in The Hague; additional reporting by Bo Lee; editing by Al Roe)",
+    "(Reporting by Jane Doe, Editing by Al Roe)",
+    "Editing by Al Roe.",
+    "© 2024 Example Interactive Inc. All Rights Reserved. This material may not be published, broadcast, rewritten, or"
+    " redistributed. The Associated Press contributed to this report.",
+    "We use cookies. By clicking Accept, you consent to their use.",
+    "By using this site, you agree to our terms of use and privacy policy.",
+    "We and our partners use cookies. You can change your settings at any time.",
 ]
 
 INFORMATION = [
@@ -97,6 +136,45 @@ INFORMATION = [
     "All rights of way are closed",
     "Discover a new comet",
     "Menu prices rise",
+    # sentences and headlines that begin as an invitation does
+    "Register for the vaccine by e-mail at the town hall by 4 October.",
+    "Register to vote by e-mail before 4 October.",
+    "Register to vote and receive alerts",
+    "Register of deeds is kept here",
+    "Sign up for alerts before the storm arrives, officials said.",
+    "Sign up for alerts to stay safe, officials say",
+    "Get the latest budget and you will find good news for pensioners.",
+    "Get rid of spam in your inbox",
+    "Receive $50 in your inbox: how the fraud works",
+    "Get the truth about newsletters before the vote",
+    "Join our community of volunteers on Saturday at Pier 4 to clean the beach.",
+    "Join over 500 members of the crew who lost their jobs",
+    "Trusted by investors at Quay Bank, Mr Weber and his wife ran it well.",
+    "Trusted by investors, Mr Weber ran the bank for 20 years.",
+    "Read by millions of readers, the novel won the Booker Prize in 2019.",
+    "Loved by readers in Oslo, the library closes",
+    "Follow Mr Weber on Twitter and you will learn little, his critics say.",
+    "Like us on Monday, thousands waited for the ferry.",
+    "Download the app and pay the fine, city tells drivers",
+    "Already a member of parliament, she ran again",
+    "Support independent journalism, Pulitzer winner urges",
+    "Copyright 2020 law takes effect on Monday",
+    "Copyright 2020 Law Takes Effect Monday",
+    "Copyright 2020 Act was passed by the House.",
+    # and as a footer does
+    "This material may not be used in schools, the board said.",
+    "The report must be published.",
+    "The report may not be published.",
+    "Copying of pupils' phones is prohibited in the north.",
+    "Have a tip for the waiter?",
+    "Email us at work, the inspectors asked.",
+    "Reporting by the Harbour Weekly led to the arrest of three men.",
+    "Reporting by Jane Doe",
+    "Fishermen and divers contributed to this report, the authority said.",
+    "Read more: " + "the port grew, " * 11,
+    "By using force, you accept losses, the general said.",
+    "By clicking on the link, you lost your savings.",
+    "Our standards: the mayor explains",
 ]
 
 
@@ -162,9 +240,32 @@ def test_repetition_in_few_documents_or_of_information_says_nothing() -> None:
         assert all(document.masked == () for document in mask(documents))
 
 
-def test_page_numbers_are_one_repeated_line() -> None:
-    documents = [article(tail=(f"Page {n} of 9",), name=f"{n}.txt") for n in range(1, 4)]
-    assert [masked_lines(document) for document in mask(documents)] == [[f"Page {n} of 9"] for n in range(1, 4)]
+def test_a_footer_of_sentences_lets_the_lines_before_it_be_masked() -> None:
+    before = ("Related stories", "Ferry runs aground", "Subscribe to our newsletter")
+    for footer in (line for line in PROMOTION if line.endswith(".")):
+        assert masked_lines(mask([article(tail=(*before, footer))])[0]) == [*before, footer]
+
+
+@pytest.mark.parametrize("form", ["Page {} of 9", "page {}", "| Page {}/9 |", "{} of 9", "{}", "- {} -", "—{}—"])
+def test_page_numbers_are_one_repeated_line(form: str) -> None:
+    lines = [form.format(n) for n in range(1, 4)]
+    for end in ("head", "tail"):
+        documents = [article(**{end: (line,)}, name=f"{line[:3]}.txt") for line in lines]
+        assert [masked_lines(document) for document in mask(documents)] == [[line] for line in lines]
+
+
+@pytest.mark.parametrize("line", ["$38", "45 %", "3/4", "-12", "1200", "2019", "12 -", "(4)", "3:1", "+7", "#2"])
+def test_other_numbers_at_the_edge_are_information(line: str) -> None:
+    for documents in (
+        [article(head=(line,), tail=(line,), name=f"{n}.txt") for n in range(3)],
+        [*(article(tail=(f"Page {n}",), name=f"{n}.txt") for n in range(3)), article(tail=(line,), name="last.txt")],
+    ):
+        assert line not in [hidden for document in mask(documents) for hidden in masked_lines(document)]
+
+
+def test_a_bare_page_number_is_the_outermost_line_alone() -> None:
+    documents = [article(head=("1", "12"), tail=("34", "5"), name=f"{n}.txt") for n in range(3)]
+    assert [masked_lines(document) for document in mask(documents)] == [["1", "5"]] * 3
 
 
 @pytest.mark.parametrize(

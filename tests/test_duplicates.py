@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from index.duplicates import SKETCH, resemblance, sketch, sources
+from index.duplicates import SKETCH, containment, resemblance, sketch, sources
 from index.passage import Document
 
 
@@ -36,6 +36,18 @@ def test_resemblance_by_hand() -> None:
 def test_resemblance_of_long_documents_is_estimated() -> None:
     a, b = sketch(document(words(0, 3000))), sketch(document(words(1000, 4000)))
     assert resemblance(a, b) == pytest.approx(1996 / 3996, abs=0.08)
+
+
+@pytest.mark.parametrize("length", [120, 1200, 6000])
+def test_a_cut_copy_is_no_source_of_its_own(length: int) -> None:
+    whole, cut = sketch(document(words(0, length))), sketch(document(words(0, length // 4)))
+    assert resemblance(whole, cut) < 0.3
+    assert containment(whole, cut) == containment(cut, whole) == 1.0
+    quoting = sketch(document(f"{words(0, length // 8)} {words(9000, 9000 + length // 8)}"))  # half its words
+    assert containment(whole, quoting) == pytest.approx(0.5, abs=0.15)
+    assert sources([whole, cut]) == [0, 0]
+    assert sources([whole, quoting]) == [0, 1]
+    assert containment(whole, sketch(document(words(0, 15)))) == 0.0  # too few shingles to tell
 
 
 def test_masked_text_does_not_count() -> None:

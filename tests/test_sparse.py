@@ -178,10 +178,33 @@ def test_words():
     assert tokenize("banks") == tokenize("bank")
 
 
+def test_an_acronym_is_no_stop_word():
+    assert tokenize("What did the WHO say about mpox?") == ["who", "say", "mpox"]
+    assert tokenize("The W.H.O. I.T. staff") == tokenize("the WHO’s IT staff") == ["who", "it", "staff"]
+    assert tokenize("Who said it is so?") == ["said"]
+    # Capitals among capitals say nothing, those of a heading no more than those of a question typed so.
+    assert tokenize("WHO SAID IT TO THE PRESS?") == ["said", "press"]
+    assert tokenize("the deal\nWHAT THE DEAL IS\nthe deal") == ["deal"] * 3
+    assert tokenize("The A's won, I hope.") == ["won", "hope"]
+
+
+def test_letters_with_a_stroke_and_joined_letters_meet_their_plain_spellings():
+    assert tokenize("Ødegaard Tromsø Łódź Wałęsa ħ") == tokenize("Odegaard Tromso Lodz Walesa h")
+    assert tokenize("Đoković Kılıçdaroğlu KILIÇDAROĞLU") == tokenize("Dokovic Kilicdaroglu Kilicdaroglu")
+    assert tokenize("œuvre Æsir Þór Guðrún") == tokenize("oeuvre Aesir Thor Gudrun")
+    assert tokenize_spans("In Æsir, Œuvre") == [("aesir", 3, 7), ("oeuvr", 9, 14)]
+
+
+def test_an_s_behind_a_number():
+    assert tokenize("the 1990's and 1990’s") == tokenize("1990s 1990s")
+    assert tokenize("2024's deal, 7's") == ["2024", "deal", "7"]
+    assert tokenize_spans("2024's") == [("2024", 0, 6)]
+
+
 def test_huge_and_odd_input():
     assert [len(token) for token in tokenize("q" * 200_000 + " " + "7" * 200_000)] == [MAX_LENGTH, MAX_LENGTH]
     assert tokenize("oil\x00price \ud800 \x07") == ["oil", "price"]
-    for unit in ("1,", "a$", "a.", "$", "a'", "\u0301", "US$", "½"):
+    for unit in ("1,", "a$", "a.", "$", "a'", "\u0301", "US$", "½", "1's", "Æ"):
         tokenize(unit * 20_000)
     # Runs that are well formed but for their end: in quadratic time these would outlast the test's limit.
     assert [len(token) for token in tokenize("a." * 200_000 + "aa")] == [MAX_LENGTH, 2]

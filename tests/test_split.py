@@ -34,6 +34,23 @@ def from_markdown(text: str) -> Document:
         ["He said: “It is.”", "Then he left [the room].", "End."],
         ["It rose 5%.", "“Why not?”", "He sat down."],
         ["Shares rose... and fell.", "Yahoo! in 1995 was small."],
+        ["Retired Gen. “Mad Dog” Mattis met Capt. “Sully” Sullenberger.", 'Rep. "Buddy" Carter voted.'],
+        ["It was “Barbie” vs. “Oppenheimer” in July.", "In Nov. “Wicked” opened.", "Warner Bros. “Barbie” grew."],
+        ["The Walt Disney Co. “Star Wars” film grossed $1 billion.", 'Acme Inc. "Rocket" unit grew.'],
+        ["He works at Acme Inc.", "“We grew,” he said.", "She met Davis Jr.", "“He was kind!” she said."],
+        ["It went to Acme Corp.", "“" + "This is a long quotation " * 4 + "that goes on” was said."],
+        ["On Monday, Reps. Adam Schiff and Ted Lieu left.", "Former Govs. Mitt Romney and Deval Patrick spoke."],
+        ["Then Profs. Ann Lee, Gens. Bo Day and Sens. Cy Fox left.", "It was sent by the Associated Press.", "It ran."],
+        ["Here Mme. Curie met Msgr. Ryan, Ald. Burke and Pfc. Poe.", "Then Spc. Lee, Cpt. Day and Cdr. Fox left."],
+        [
+            "He lives at 5 Elm St.",
+            "The house burned.",
+            "She is at 42nd St.",
+            "It fell on Elm St.",
+            "“We saw it,” he said.",
+        ],
+        ["The St. John river and Mount St. Patrick rose.", "He came from Troy, St. Paul and St. Louis."],
+        ["It rained.[1]", "The roof fell.[2][a]", "Nobody said so to Mr.[3] Lee.[4]"],
         ["今日は晴れ。", "彼は「行く。」", "と言った。", "本当？", "はい"],
         ["वह गया।", "वह आया।"],
         ["قال إنه ذهب؟", "ثم عاد."],
@@ -61,6 +78,33 @@ def test_hard_wrapped_text_goes_on_over_line_ends() -> None:
     assert document.hard_wrapped
     shown = visible(document, split(document, words, 500)[0])
     assert shown == f"{' '.join(lines)} week.\nA second paragraph. - an item of a list"
+
+
+GERMAN = """\
+Die Kommission hatte nach einer langen Beratung über den Hafen
+und die Stadt entschieden, dass der Platz am Ende des Jahres
+Schiffe aus aller Welt aufnehmen und dass die Kosten dafür von
+Gemeinden an der Küste getragen werden sollen, wie der Rat es
+vor einer Woche beschlossen hatte und Sprecher der Stadt vor
+Zeugen aus mehreren Ländern in einer Sitzung am Montag dann
+bestätigten, obwohl die Werften des Landes und ihre tausend
+Arbeiter noch immer nicht wissen, was das für sie heißen mag
+und wer am Ende des Tages dafür einsteht."""
+
+
+@pytest.mark.parametrize(
+    ("wrapped", "lines"),
+    [
+        (False, [f"Harbour Number {n} Reports Record Year As Ships Return to Port" for n in range(10)]),
+        (False, [f"{n} Rovers of the Northern Harbour 3, Wanderers of the South 1" for n in range(10)]),
+        (True, GERMAN.splitlines()),
+        (True, ["وقالت اللجنة التي طلب منها النظر في الميناء القديم إنها انتهت من"] * 10),
+    ],
+)
+def test_only_lines_that_go_on_are_hard_wrapped(wrapped: bool, lines: list[str]) -> None:
+    document = Document("a.txt", "\n".join(lines))
+    assert document.hard_wrapped == wrapped
+    assert any("\n" in text for text in cut(document.text)) == wrapped
 
 
 def test_masks_split_at_lines_and_stay_inside_them() -> None:

@@ -43,7 +43,7 @@ def test_the_lines_of_a_hard_wrapped_file_are_joined_as_the_index_joins_them(
 ) -> None:
     wanted, wrapped = list[str](), ""
     for part in range(4):
-        lines = [f"The mill number {part} stands on the river in the old town, line {n}" for n in range(6)]
+        lines = [f"the mill number {part} stands on the river in the old town, line {n}" for n in range(6)]
         lines[-1] += " ends."
         items = [f"- Wheel {part} turns.", f"- Stone {part} grinds."]
         wrapped += "\n".join([f"## Part {part}", *lines, *items, "", *lines, "", ""])
