@@ -1,5 +1,6 @@
 """A Hugging Face model as a reader: the same logits as the network that ships, and clear words when there is none."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -80,9 +81,10 @@ def test_a_folder_that_is_none_and_a_model_without_the_head(exported: Path, tmp_
         load_reader(str(tmp_path / "absent"))
     with pytest.raises(ModelError, match="not trained to answer questions"):
         load_reader(str(model_folder()))
-    (exported / "tokenizer.json").write_text("{", "utf-8")
+    broken = shutil.copytree(exported, tmp_path / "broken")
+    (broken / "tokenizer.json").write_text("{", "utf-8")
     with pytest.raises(ModelError, match="cannot be loaded"):
-        load_reader(str(exported))
+        load_reader(str(broken))
 
 
 def test_the_embedded_readers_have_their_calibration() -> None:

@@ -122,7 +122,8 @@ def test_spans_neither_begin_nor_end_in_masked_text() -> None:
     text = "It is _so_ **very** red."
     masked = ((6, 7), (9, 10), (11, 13), (17, 19))
     spans = read(Given({"so": (9, 9), "_so_": (9, 9), "very": (8, 8)}), hit(text, masked=masked))
-    assert {"so", "very"} & set(texts(spans)) or spans
+    assert texts(spans)[0] == "very"  # "_so_" is one word of the network's, and part of it is masked
+    assert not any("so" in span for span in texts(spans))
     for span in spans:
         for first, last in masked:
             assert not first + 100 <= span.start < last + 100

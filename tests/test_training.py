@@ -1,6 +1,7 @@
 import hashlib
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,14 @@ from safetensors.torch import load_file
 
 from index.errors import InputError, ModelError
 from index.minilm import model_folder
+from rag.training import examples
 from rag.training import mean as mean_command
 from rag.training import reader as command
-from rag.training.data import CLS, SEP, Example, Question, Tokens, read_squad
-from rag.training.loop import Recipe, Trainer, batches, group_loss, learning_rate, write_tensors
-from rag.training.network import Reader, load_reader, mean, pack, to_transformers
-from rag.training.score import Found, evaluate
+from rag.training.data import CLS, SEP, Example, Group, Question, Tokens, read_squad
+from rag.training.examples import NEWS, NEWS_HELD
+from rag.training.loop import Recipe, Trainer, batches, group_loss, groups_hash, learning_rate, write_tensors
+from rag.training.network import Batch, Reader, load_reader, mean, pack, to_transformers
+from rag.training.score import LONGEST_SPAN, Found, _best, evaluate, evaluate_groups, find
 from tests.towns import write_towns
 
 
@@ -31,7 +34,12 @@ def fresh() -> Reader:
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Path:
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The towns, and of the news its first articles alone: the command reads all that is held out, for minutes."""
+    content = json.loads(NEWS.read_text("utf-8"))
+    few = tmp_path / "news.json"
+    few.write_text(json.dumps(content | {"data": content["data"][:NEWS_HELD]}), "utf-8")
+    monkeypatch.setattr(examples, "NEWS", few)
     return write_towns(tmp_path)
 
 
@@ -167,6 +175,26 @@ def test_a_checkpoint_of_another_recipe_is_refused(fresh: Reader, tmp_path: Path
     assert Trainer(Reader(fresh.weights, fresh.embeddings), recipe(minutes=3.0), path).resume()
     with pytest.raises(InputError, match="another recipe"):
         Trainer(Reader(fresh.weights, fresh.embeddings), recipe(peak=2e-3), path).resume()
+    # Less or something else to learn: other places in another order stand behind the same step.
+    with pytest.raises(InputError, match="another recipe"):
+        Trainer(Reader(fresh.weights, fresh.embeddings), recipe(groups="0" * 64), path).resume()
+
+
+def test_the_hash_of_groups_is_of_all_that_is_learnt() -> None:
+    one, two = example(7, 3, (3, 4)), example(7, 3)
+    other = replace(two, ids=two.ids + 1)
+    plans = [
+        [],
+        [(one,), (two,)],
+        [(two,), (one,)],
+        [(one, two)],
+        [(one,), (other,)],
+        [(one,), (replace(two, first=4),)],
+        [(example(7, 3, (3, 5)),), (two,)],
+        [(example(7, 3, (4, 4)),), (two,)],
+    ]
+    assert len({groups_hash(plan) for plan in plans}) == len(plans)
+    assert groups_hash([(one,), (two,)]) == groups_hash([(example(7, 3, (3, 4)),), (example(7, 3),)])
 
 
 def test_the_time_limit_ends_a_run(fresh: Reader, tmp_path: Path) -> None:
@@ -189,9 +217,90 @@ def test_scores_by_hand(fresh: Reader, tokens: Tokens, monkeypatch: pytest.Monke
     assert scores == {"questions": 3, "em": 50, "f1": pytest.approx(75), "auroc": pytest.approx(0.75)}
 
 
+class Chosen(Reader):
+    """A reader whose logits are given, sequence by sequence, in the order it is asked."""
+
+    def __init__(self, *parts: torch.Tensor) -> None:
+        self.parts = list(parts)
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        parts = [self.parts.pop(0) for _ in batch.lengths]
+        assert [len(part) for part in parts] == batch.lengths
+        return torch.cat(parts)
+
+
+def chosen(length: int, none: tuple[float, float], places: dict[int, tuple[float, float]]) -> torch.Tensor:
+    """Logits of a sequence: ``none`` for [CLS], ``places`` by token, -10 elsewhere."""
+    logits = torch.full((length, 2), -10.0)
+    for place, pair in {0: none, **places}.items():
+        logits[place] = torch.tensor(pair)
+    return logits
+
+
+def test_the_best_spans_by_hand(tokens: Tokens) -> None:
+    # [CLS] who ? [SEP] the red old mill stands . [SEP]: the passage begins at 4.
+    paragraphs = ("The red old mill stands.", "Mills are old, too.", "It was Bo.")
+    questions = [Question(str(n), 0, n, "Who?", text, (), ()) for n, text in enumerate(paragraphs)]
+    reader = Chosen(
+        # [CLS], the question and the last [SEP] hold no span, whatever their logits.
+        chosen(11, (1, 2), {1: (50, 50), 3: (50, 50), 5: (5, 0), 7: (0, 4), 10: (50, 50)}),
+        chosen(11, (4, 4), {4: (0.5, 9), 6: (9, 1)}),  # 9 + 9 would end before it starts
+        chosen(9, (-1, 0), {4: (3, 3), 6: (2, 3.5)}),
+    )
+    found = find(reader, tokens, questions, batch=2)
+    assert found == [Found("red old mill", 9 - 3), Found("old", 10 - 8), Found("It was Bo", 6.5 + 1)]
+    assert reader.parts == []
+
+
+def test_the_longest_span_by_hand() -> None:
+    first = 3
+    for more, expected in ((LONGEST_SPAN - 1, (first + 1, first + LONGEST_SPAN, 18)), (LONGEST_SPAN, (4, 4, 12))):
+        given = example(first + LONGEST_SPAN + 5, first)
+        logits = chosen(len(given.ids), (0, 0), {first + 1: (9, 3), first + 1 + more: (0, 9)})
+        assert _best(logits.numpy(), given) == expected
+
+
+def test_scores_of_groups_by_hand() -> None:
+    right, other = example(7, 3, (3, 4), (5, 5)), example(6, 3)
+    groups = [
+        (right, other),  # the second of two places: 3 + 4 - 1
+        (other, right),  # right in its passage (6), but the other passage is surer over its own [CLS] (5 + 4)
+        (right, other),  # one token too many: 2
+        (other, other),  # no answer: 4 at most
+        (example(7, 3),),  # no answer: 1
+    ]
+    reader = Chosen(
+        chosen(7, (1, 0), {5: (3, 4)}),
+        chosen(6, (5, 5), {3: (7, 8)}),
+        chosen(6, (-2, -2), {4: (2, 3)}),
+        chosen(7, (0, 0), {5: (3, 3)}),
+        chosen(7, (2, 2), {3: (3, 0), 4: (0, 2.5), 5: (0, 3)}),
+        chosen(6, (0, 0), {}),
+        chosen(6, (0, 0), {3: (2, 2)}),
+        chosen(6, (0, 0), {4: (1, 1)}),
+        chosen(7, (0, 1), {4: (1, 1)}),
+    )
+    # Margins 6, 9 and 2 with an answer, 4 and 1 without: of six pairs all but (2, 4) are in order.
+    assert evaluate_groups(reader, groups) == {
+        "questions": 5,
+        "exact": pytest.approx(100 / 3),
+        "auroc": pytest.approx(5 / 6),
+    }
+    alone = evaluate_groups(Chosen(chosen(7, (0, 0), {3: (1, -5), 4: (-5, 1)})), [(right,)])
+    assert alone == {"questions": 1, "exact": 100, "auroc": 0.5}
+
+
 @pytest.mark.slow
-def test_the_command_trains_both_phases(data: Path, tmp_path: Path) -> None:
+def test_the_command_trains_both_phases(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
+    learnt: list[list[Group]] = []
+    prepared = command._groups
+
+    def groups(*asked: object) -> list[Group]:
+        learnt.append(prepared(*asked))  # type: ignore[arg-type]
+        return learnt[-1]
+
+    monkeypatch.setattr(command, "_groups", groups)
     arguments = ["--data", str(data), "--out", str(out), "--work", str(tmp_path / "work"), "--examples", "6"]
     threads = torch.get_num_threads()
     try:
@@ -200,8 +309,11 @@ def test_the_command_trains_both_phases(data: Path, tmp_path: Path) -> None:
         torch.set_num_threads(threads)
     record = json.loads((out / "reader.json").read_text())
     assert record["recipe"]["phase"] == "b"
-    assert record["progress"]["groups"] > 0
+    assert record["progress"]["groups"] == len(learnt[1])
+    # Phase B starts from phase A's weights, but not from --init's: it reads questions with their own paragraph too.
+    assert {len(group) for group in learnt[1]} == {1, 4}
     assert "held_out_retrieved" in record["scores"]
+    assert "scores_learnt" not in record  # nothing was averaged
     with safe_open(out / "reader.safetensors", "pt") as file:
         assert len(file.keys()) == 98
         assert file.get_tensor("bert.encoder.layer.5.attention.self.key.weight").dtype == torch.float16
@@ -223,12 +335,13 @@ def test_the_command_goes_over_all_questions_once_more(data: Path, tmp_path: Pat
 
 def test_products_in_bfloat16_learn_much_the_same(fresh: Reader, tmp_path: Path) -> None:
     groups = [(example(20 + n, 5, (7, 9)),) for n in range(4)]
-    losses = []
+    losses: list[list[float]] = []
     for bf16 in (False, True):
         trainer = Trainer(Reader(fresh.weights, fresh.embeddings), recipe(bf16=bf16), tmp_path / f"{bf16}.safetensors")
         losses.append([trainer.step(groups[:2], 0.5), trainer.step(groups[2:], 0.6)])
         assert all(tensor.dtype == torch.float32 for tensor in trainer.reader.weights.values())
     assert losses[1] == pytest.approx(losses[0], rel=0.05)
+    assert losses[1][0] != losses[0][0]  # else nothing was computed in bfloat16
 
 
 @pytest.mark.slow
@@ -250,7 +363,10 @@ def test_the_command_writes_the_average_with_what_it_started_from(data: Path, tm
     )
     assert not torch.equal(first, learnt)
     torch.testing.assert_close(written.float(), first.float() / 3 + learnt.float() * 2 / 3, atol=1e-3, rtol=1e-3)
-    assert json.loads((out / "reader.json").read_text())["blend"] == command.BLEND
+    record = json.loads((out / "reader.json").read_text())
+    assert record["blend"] == command.BLEND
+    assert "scores" not in record  # those of the weights learnt are not those of what is written
+    assert record["scores_learnt"] == json.loads((work / "phaseA.json").read_text())["scores"]
 
 
 def test_the_mean_of_weights_counts_their_shares() -> None:
@@ -281,3 +397,20 @@ def test_the_command_writes_a_mean_and_what_went_in(
 def test_missing_data_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--data", str(tmp_path), "--out", str(tmp_path), "--work", str(tmp_path)]) == 2
     assert "squad11_train" in capsys.readouterr().err
+
+
+def test_missing_weights_are_one_sentence_before_the_work(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("prepared")
+
+    monkeypatch.setattr(command, "_groups", never)
+    absent = tmp_path / "absent.safetensors"
+    threads = torch.get_num_threads()
+    try:
+        asked = ["--data", str(data), "--out", str(tmp_path), "--work", str(tmp_path), "--init", str(absent)]
+        assert command.main(asked) == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert f"{absent}: no such file; give the weights of a reader" in capsys.readouterr().err

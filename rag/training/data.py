@@ -146,9 +146,11 @@ def read_squad(path: Path) -> list[Question]:
         raise InputError(f"{path}: not a SQuAD file ({error!r}); give one in SQuAD's JSON layout") from error
 
 
-def fingerprint(paths: Iterable[Path], more: str = "") -> str:
-    """sha256 over ``more`` and the bytes of the files, in order, hexadecimal."""
-    digest = hashlib.sha256(more.encode("utf-8"))
+def fingerprint(paths: Iterable[Path], more: Iterable[str] = ()) -> str:
+    """sha256 over the texts of ``more`` and the bytes of the files, in order, hexadecimal."""
+    digest = hashlib.sha256()
+    for text in more:
+        digest.update(text.encode("utf-8"))
     for path in paths:
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -2,9 +2,11 @@
 
 Given the number of steps and no time limit, the result is a function of data, seed and threads: the order is drawn up
 front and nothing random happens during training. With ``minutes`` the learning rate follows the clock too, and the
-result depends on the machine; what was done stands in the checkpoint's record.
+result depends on the machine; what was done stands in the checkpoint's record. The number of threads does not: a
+checkpoint may be taken up with another, for weights that differ in their last digits.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -27,7 +29,8 @@ class Recipe:
 
     ``null_weight`` weighs the loss of each passage taken alone, in groups of several; ``minutes`` bounds the time spent
     in steps (None: all steps). ``average`` is the decay of the moving average of the weights, a step. With ``bf16``
-    products are computed in bfloat16 (weights, norms and losses stay fp32).
+    products are computed in bfloat16 (weights, norms and losses stay fp32). ``groups`` is the hash of what is learnt
+    from (``groups_hash``), which the arguments and the code decide; records older than the field have none.
     """
 
     phase: str
@@ -44,11 +47,14 @@ class Recipe:
     minutes: float | None = None
     started_from: str = ""
     bf16: bool = False
+    groups: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Steps done, groups seen, seconds spent in steps, mean loss of the last 100 steps."""
+    """Steps done, groups seen, seconds spent in steps, and the loss: the mean of the steps, from the hundredth on an
+    exponential average in which a step counts one hundredth.
+    """
 
     step: int = 0
     groups: int = 0
@@ -82,6 +88,17 @@ def _passage_loss(example: Example, logits: Tensor) -> Tensor:
     every = torch.cat([logits[:1], logits[example.first : -1]]).logsumexp(0).sum()
     starts, ends = (list(example.starts), list(example.ends)) if example.starts else ([0], [0])
     return (every - logits[starts, 0].logsumexp(0) - logits[ends, 1].logsumexp(0)) / 2
+
+
+def groups_hash(groups: Sequence[Group]) -> str:
+    """sha256 over the examples of the groups, in order, hexadecimal: a step number means nothing in another order."""
+    digest = hashlib.sha256()
+    for group in groups:
+        digest.update(f"{len(group)} ".encode())
+        for example in group:
+            digest.update(f"{len(example.ids)} {example.first} {example.starts} {example.ends} ".encode())
+            digest.update(example.ids.tobytes())
+    return digest.hexdigest()
 
 
 def batches(groups: Sequence[Group], size: int) -> list[list[Group]]:

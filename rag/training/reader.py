@@ -3,10 +3,12 @@
 Phase A reads a question's own passage; phase B tells passages apart (see ``examples``). Two more come only when asked
 for: phase C goes over all questions once more, both ways at once, and phase D ends on news. What is written is the
 average of the weights started from and those learnt, which holds up better on text of another kind than either
-(Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", arXiv:2109.01903). DIR of ``--data`` holds
-``squad11_train/squad.json`` and ``fairytaleqa_train/squad.json``; sets for measuring, where given, come from
-``--measure`` (``squad11_dev``, ``squadshifts_amazon``, ``squad20_dev``, each with a ``squad.json``). A killed run goes
-on from its last checkpoint when started again with the same arguments.
+(Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", arXiv:2109.01903). ``reader.json`` is the last phase's
+record; where weights were averaged, its ``scores`` are named ``scores_learnt`` there, being those of the weights learnt
+and not of the file beside it. DIR of ``--data`` holds ``squad11_train/squad.json`` and
+``fairytaleqa_train/squad.json``; sets for measuring, where given, come from ``--measure`` (``squad11_dev``,
+``squadshifts_amazon``, ``squad20_dev``, each with a ``squad.json``). A killed run goes on from its last checkpoint when
+started again with the same arguments.
 
 With glibc, ``MALLOC_MMAP_THRESHOLD_=8000000000 MALLOC_TRIM_THRESHOLD_=8000000000`` in the environment spares
 some 15 % of the processor's time: activations are freed to the heap and not to the system.
@@ -36,9 +38,9 @@ from rag.training.examples import (
     split_news,
     split_questions,
 )
-from rag.training.loop import Progress, Recipe, Trainer, write_tensors
+from rag.training.loop import Progress, Recipe, Trainer, groups_hash, write_tensors
 from rag.training.network import Reader, load_reader, mean, to_transformers
-from rag.training.retrieved import UNANSWERABLE, retrieved_groups
+from rag.training.retrieved import UNANSWERABLE, Passages, drawn_groups, retrieved_groups
 from rag.training.score import evaluate, evaluate_groups
 
 MEASURED = {"squad11_dev": 2_000, "squadshifts_amazon": 1_000, "squad20_dev": 1_000}
@@ -124,6 +126,7 @@ def _train(options: argparse.Namespace) -> None:
         record = json.loads(result.with_suffix(".json").read_text("utf-8"))
         weights = load_reader(result, options.seed).weights
         if options.init:
+            record["scores_learnt"] = record.pop("scores")
             weights = mean([(load_reader(options.init, options.seed).weights, 1 - BLEND), (weights, BLEND)])
         record |= {"blend": BLEND if options.init else 1.0, "sha256_learnt": record.pop("sha256")}
         target = options.out / "reader.safetensors"
@@ -134,8 +137,10 @@ def _train(options: argparse.Namespace) -> None:
 
 def _phase(phase: str, init: Path | None, options: argparse.Namespace, sources: Sources, tokens: Tokens) -> Path:
     """Run one phase; return the path of its weights, beside which its record stands."""
-    learnt = options.learnt if options.learnt is not None else STAGE_1_QUESTIONS if init else 0
+    # --init, not ``init``: that phase B starts from phase A's weights leaves no question out.
+    learnt = options.learnt if options.learnt is not None else STAGE_1_QUESTIONS if options.init else 0
     _say(f"phase {phase}: preparing")
+    reader = load_reader(init, options.seed)  # before the work: it may be missing
     groups = _groups(phase, options, sources, tokens, learnt)
     recipe = Recipe(
         phase=phase,
@@ -147,8 +152,8 @@ def _phase(phase: str, init: Path | None, options: argparse.Namespace, sources: 
         minutes=options.minutes,
         started_from=hashlib.sha256(init.read_bytes()).hexdigest() if init else "embedded encoder",
         bf16=options.bf16,
+        groups=groups_hash(groups),
     )
-    reader = load_reader(init, options.seed)
     target: Path = options.work / f"phase{phase.upper()}.safetensors"
     _, held = split_questions(sources.squad, learnt)
     retrieved = [] if phase == "a" else _held_groups(held, options, sources, tokens)
@@ -197,8 +202,9 @@ def _groups(phase: str, options: argparse.Namespace, sources: Sources, tokens: T
         groups += given_passage(sources, tokens, options.seed, 0, most, share=ALIKE_SHARE)
     if phase == "d":
         news, _ = split_news(sources.news)
+        passages = Passages(news)  # of the learnt articles alone: what is held out is no negative either
         for draw in range(NEWS_PASSES):
-            groups += retrieved_groups(news, sources.news, tokens, options.seed + draw, len(news), UNANSWERABLE_NEWS)
+            groups += drawn_groups(news, passages, tokens, options.seed + draw, len(news), UNANSWERABLE_NEWS)
     random.Random(f"phase {phase} {options.seed}").shuffle(groups)  # noqa: S311
     return groups
 

@@ -9,6 +9,7 @@ paragraph does not mention (compare Rajpurkar et al. 2018, arXiv:1806.03822, who
 import random
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,8 @@ from rag.training.data import Example, Group, Question, Tokens, fingerprint, hol
 
 PASSAGES = 4
 HITS = 8
-"""Hits that negatives are drawn from: as many as the reader is given when it answers."""
+"""Hits that negatives are drawn from: the nearest that cannot be right. When it answers, the reader is given more
+(``rag.pipeline.READ``)."""
 UNANSWERABLE = 0.25
 CHANGED = 0.3
 """Share of the unanswerable ones whose question is changed, where it can be."""
@@ -151,25 +153,32 @@ def retrieved_groups(
     unanswerable: float = UNANSWERABLE,
     cache: Path | None = None,
 ) -> list[Group]:
-    """Groups of ``count`` questions drawn from ``pool``, with passages of ``corpus``'s paragraphs; in drawn order.
+    """Groups as of ``drawn_groups``, with passages of ``corpus``'s paragraphs.
 
     With ``cache``, a folder, the groups are kept there, by data, code and arguments.
     """
     kept = None
     if cache is not None:
-        code = [Path(__file__), *[Path(split.__code__.co_filename).with_name(f"{name}.py") for name in _CODE]]
-        texts = "".join(question.question_id + question.question for question in pool)
-        key = fingerprint(code, f"{texts} {len(corpus)} {seed} {count} {unanswerable}")
+        indexing = [Path(split.__code__.co_filename).with_name(f"{name}.py") for name in _CODE]
+        code = [Path(__file__), Path(__file__).with_name("data.py"), *indexing]
+        # Whole questions: an answer, its places or its paragraph may change while the question stays.
+        key = fingerprint(code, map(repr, chain([seed, count, unanswerable], pool, ["corpus"], corpus)))
         kept = cache / f"groups-{key[:16]}.npz"
         if kept.is_file():
             return load_groups(kept)
-    draw = random.Random(f"retrieved {seed}")  # noqa: S311
-    drawn = draw.sample(pool, min(count, len(pool)))
-    passages = Passages(corpus)
-    groups = [group for question in drawn if (group := passages.group(question, tokens, draw, unanswerable))]
+    groups = drawn_groups(pool, Passages(corpus), tokens, seed, count, unanswerable)
     if kept is not None:
         save_groups(kept, groups)
     return groups
+
+
+def drawn_groups(
+    pool: Sequence[Question], passages: Passages, tokens: Tokens, seed: int, count: int, unanswerable: float
+) -> list[Group]:
+    """Groups of ``count`` questions drawn from ``pool``, in drawn order."""
+    draw = random.Random(f"retrieved {seed}")  # noqa: S311
+    drawn = draw.sample(pool, min(count, len(pool)))
+    return [group for question in drawn if (group := passages.group(question, tokens, draw, unanswerable))]
 
 
 _CODE = ("split", "sentences", "sparse", "tokens", "minilm")
@@ -196,8 +205,9 @@ def save_groups(path: Path, groups: Sequence[Group]) -> None:
 def load_groups(path: Path) -> list[Group]:
     """The inverse of ``save_groups``."""
     with np.load(path, allow_pickle=False) as arrays:
-        ids = np.split(arrays["ids"], np.cumsum(arrays["lengths"])[:-1])
-        starts, ends = (np.split(arrays[name], np.cumsum(arrays["spans"])[:-1]) for name in ("starts", "ends"))
+        # What is cut off behind the last example is empty; cut there all the same, as there may be no example.
+        ids = np.split(arrays["ids"], np.cumsum(arrays["lengths"]))[:-1]
+        starts, ends = (np.split(arrays[name], np.cumsum(arrays["spans"]))[:-1] for name in ("starts", "ends"))
         examples = [
             Example(i, int(first), tuple(map(int, a)), tuple(map(int, b)))
             for i, first, a, b in zip(ids, arrays["first"], starts, ends, strict=True)
