@@ -15,7 +15,7 @@ from index.errors import ModelError
 from index.minilm import Embeddings, Layers, Precision, encode_texts, in_parallel, weights
 from rag.spans import Floats, Window
 
-SHA256 = "cc064c206f0717bf5d1d3f8aaf583648d3269b7c8f7200b7c7d1a910d6222a6d"
+SHA256 = "0bfdc61684cd29eb276c4fee6fea1e63e4df65d5b3d4755e3991158618069cdd"
 IDENTITY = f"minilm-reader@{SHA256[:16]}"
 FILE = "models/reader.safetensors"
 TOKENS = 384
