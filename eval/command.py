@@ -5,6 +5,8 @@ table, or one JSON object, goes to stdout.
 """
 
 import argparse
+import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -216,8 +218,8 @@ def _hashes(question_set: QuestionSet) -> Path:
 def _differences(options: argparse.Namespace, question_set: QuestionSet, library: Library) -> str | None:
     """Why the articles are not those that the set was written for, by the file of their hashes; None if they are.
 
-    InputError for an article whose file is there and that the index lacks all the same: ingestion lost it, or gave it
-    another id, and a run that is skipped for it would never show that.
+    InputError for an article whose very file is there and that the index lacks all the same: ingestion lost it, or gave
+    it another id, and a run that is skipped for it would never show that.
     """
     path = _hashes(question_set)
     if not path.is_file():
@@ -227,7 +229,7 @@ def _differences(options: argparse.Namespace, question_set: QuestionSet, library
     absent = [doc_id for doc_id in hashes if doc_id not in known]
     places = _places(options, library)
     for doc_id in absent:
-        if file := _file(doc_id, places):
+        if (file := _file(doc_id, places)) and hashes[doc_id] in _digests(file):
             raise InputError(f"{file} is there, but {doc_id!r} is not in the index: `rag index` says what it rejects.")
     changed = [
         doc_id for doc_id in hashes if doc_id in known and library.document(doc_id).source_sha256 != hashes[doc_id]
@@ -255,9 +257,15 @@ def _file(doc_id: str, places: Sequence[Path]) -> Path | None:
             # With several PATHs an id begins with the folder's own name; a file given is called by its name alone.
             named = [root.parent / name] if name.partition("/")[0] == root.name else []
             for file in (root / name, *named):
-                if file.is_file():
+                if os.path.isfile(file):  # noqa: PTH113 (False, too, for a name that no file can have)
                     return file
     return None
+
+
+def _digests(file: Path) -> set[str]:
+    """SHA-256 of a file and of each of its lines, as documents have them (``source_sha256``)."""
+    data = file.read_bytes()
+    return {hashlib.sha256(part).hexdigest() for part in (data, *map(bytes.strip, data.split(b"\n")))}
 
 
 def _met(library: Library) -> set[str]:

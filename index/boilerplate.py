@@ -57,13 +57,14 @@ _AFTER = (
 )
 """What may follow the thing one is invited to: when, how, what for; no date and no speaker."""
 _AUDIENCE = r"(?:subscribers|readers|executives|professionals|leaders|investors|companies)"
-_CAPITAL = r"(?-i:[^\W\d_a-z])[\w.'’&-]*"
+# No name is what stands between names, or there would be two ways to read each.
+_CAPITAL = r"(?!(?:and|in|the|our)\b)(?-i:[^\W\d_a-z])[\w.'’&-]*"
 _PARTICLES = r"(?:(?-i:de|del|van|von|der|den|bin|al|el|la) )*"
 _NAME = rf"{_PARTICLES}{_CAPITAL}(?: {_PARTICLES}{_CAPITAL}){{0,3}}"
 _NAMES = rf"{_NAME}(?:(?:,|,? and|,? &| in|/)(?: the| our)? ?{_NAME}(?: (?:newsroom|bureau))?){{0,9}}"
 _CREDIT = (
     r"(?:additional |further )?(?:reporting|writing|editing|compiled|translated|graphics|production)"
-    rf"(?: and (?:reporting|writing|editing))? by {_NAMES}"
+    rf"(?: and (?:reporting|writing|editing))? by (?:the )?{_NAMES}"
 )
 _COPIED = (
     r"(?:published|republished|broadcast|rewritten|redistributed|distributed|reproduced|copied|reprinted|transmitted)"
@@ -161,7 +162,7 @@ _PATTERNS = (
     r"\b(?:is|are) (?:strictly |expressly )?(?:prohibited|forbidden)\b.{0,80}",
     # who wrote it, as agencies put it below
     rf"(?:{_CREDIT}\.|\({_CREDIT}\)|\(?{_CREDIT}(?:[;,] ?{_CREDIT}){{1,5}}\)?){_REST}",
-    rf"{_NAMES} contributed to this (?:report|story|article){_REST}",
+    rf"(?:the )?{_NAMES} contributed to this (?:report|story|article){_REST}",
     rf"our standards: the [\w ]{{1,40}} (?:principles|standards|guidelines|code){_REST}",
 )
 _PROMOTION = re.compile(rf"{_LEAD}(?:{'|'.join(_PATTERNS)})$", re.IGNORECASE)

@@ -16,6 +16,8 @@ FRONT_MATTER_LINES = 200
 FIELDS = ("title", "date", "source", "author")
 
 _LINE = re.compile(r"[^\n\r]*(?:\r\n|\n|\r|$)")
+# What is a key too, for YAML: "og:image", "\"slug\"", and "Published on" where no sentence follows.
+_KEY = re.compile(r"[\"']?[^\W\d][^\s\"'.!?]{0,60}(?:(?: [^\s\"'.!?]{1,60}){1,3}(?!.*[.!?]$))?[\"']?[ \t]*:(?:[ \t]|$)")
 _FIELD = re.compile(r"([A-Za-z_][\w-]{0,40})[ \t]*:(?:[ \t]+(.*))?$")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _QUOTE = re.compile(r"(?: {0,3}>[ \t]?)+")
@@ -39,14 +41,14 @@ _ELEMENTS = (
     " ul var video wbr"
 )
 _FLAGS = (
-    "allowfullscreen async autofocus autoplay checked compact controls default defer disabled download formnovalidate"
-    " hidden inert ismap itemscope loop multiple muted nomodule noshade novalidate nowrap open playsinline readonly"
-    " required reversed selected"
+    "allowfullscreen async autofocus autoplay checked compact controls crossorigin default defer disabled download"
+    " formnovalidate hidden inert ismap itemscope loop multiple muted nomodule mozallowfullscreen noshade novalidate"
+    " nowrap open playsinline readonly required reversed selected webkitallowfullscreen"
 )
 _TAG = (
     rf"</?(?i:{_ELEMENTS.replace(' ', '|')})"
     r"(?:[ \t]+(?:[A-Za-z_:][\w.:-]{0,60}[ \t]*=[ \t]*(?:\"[^\"\n]{0,2000}\"|'[^'\n]{0,2000}'|[^\s\"'=<>`]{1,2000})"
-    rf"|(?i:{_FLAGS.replace(' ', '|')}))){{0,40}}[ \t]*/?>"
+    rf"|data-[\w-]{{1,60}}|(?i:{_FLAGS.replace(' ', '|')}))){{0,40}}[ \t]*/?>"
 )
 _FOOTNOTE = re.compile(r" {0,3}\[\^[^\[\]\s]{1,60}\]:[ \t]*")
 _INLINE = re.compile(
@@ -107,7 +109,7 @@ def _front_matter(text: str) -> tuple[dict[str, str | None], int]:
                 value = value[1:-1]
             if name in FIELDS and value:
                 fields.setdefault(name, value)
-        elif line and line[0] not in "#- \t":
+        elif line and line[0] not in "#- \t]}" and not _KEY.match(line):
             return {}, 0
     return {}, 0
 

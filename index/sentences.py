@@ -96,14 +96,6 @@ def sentences(document: Document) -> list[Span]:
     return [span for block in blocks(document, shown) for span in block_sentences(shown, block)]
 
 
-def headings(document: Document) -> list[Span]:
-    """Spans of the headings of ``document``, ascending, without their markup.
-
-    A heading is a line marked as one by Markdown, or a short line without final punctuation that text follows.
-    """
-    return [(block.start, block.end) for block in blocks(document, blanked(document)) if block.heading]
-
-
 def blanked(document: Document, start: int = 0, end: int | None = None) -> str:
     """``document.text[start:end]`` at its length, with masked characters as NUL; newlines stay.
 

@@ -12,12 +12,11 @@ from index.sentences import (
     blanked,
     block_sentences,
     blocks,
-    headings,
     plain,
     sentences,
 )
 
-__all__ = ["BUDGET", "headings", "sentences", "split", "visible"]
+__all__ = ["BUDGET", "sentences", "split", "visible"]
 
 BUDGET = 110
 """Tokens of a passage, unless asked otherwise."""

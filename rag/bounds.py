@@ -6,8 +6,11 @@ import unicodedata
 from index.passage import Passage, Span
 
 _MAGNITUDE = r"[ \u00a0-]?(?:hundred|thousand|million|billion|trillion|bn|mn|tn{letters})\b(?![-’'])"
-# Only behind a currency sign is a letter or a capital surely a magnitude: "$38 M", but "in 1999 M. Shyamalan".
-_COUNT_MAGNITUDE = re.compile(_MAGNITUDE.format(letters=""))
+# Only behind a currency sign is a letter a magnitude: "$38 M", but "in 1999 M. Shyamalan". A year may stand before a
+# name that begins with one ("in 1966 Million Dollar Baby").
+_COUNT_MAGNITUDE = re.compile(_MAGNITUDE.format(letters=""), re.IGNORECASE)
+_YEAR_MAGNITUDE = re.compile(_MAGNITUDE.format(letters=""))
+_YEAR = re.compile(r"(?:1\d|20)\d\d")
 _MONEY_MAGNITUDE = re.compile(_MAGNITUDE.format(letters="|m|k|b"), re.IGNORECASE)
 _PERCENT = re.compile(r"\\?%\$?|[ \u00a0](?:%|per ?cent\b|percentage points?\b)")
 _COUNTRY_DOLLAR = re.compile(r"(?<![^\W_])(?:US|AU|CA|HK|NZ|A|C|S)$")
@@ -136,7 +139,8 @@ def _whole_amount(text: str, start: int, end: int, low: int, high: int) -> Span:
         end = percent.end()
     money = any(map(_is_currency, text[start:end]))
     if text[end - 1].isdigit() or text[end - 1] == "$":
-        magnitude = (_MONEY_MAGNITUDE if money else _COUNT_MAGNITUDE).match(text, end, high)
+        counted = _YEAR_MAGNITUDE if _YEAR.fullmatch(text, start, end) else _COUNT_MAGNITUDE
+        magnitude = (_MONEY_MAGNITUDE if money else counted).match(text, end, high)
         if magnitude is not None:
             end = magnitude.end()
     if not money and text[start].isdigit():

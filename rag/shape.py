@@ -30,15 +30,15 @@ _SINGULAR = (
 _PLURAL = rf"(?!(?:{_SINGULAR})\b)(?:(?-i:[a-z])\w+s|people|men|women|children|media|data)\b"
 _COUNT = r"(?:two|three|four|five|six|seven|eight|nine|ten|\d+|other|various|different|main|major|some)"
 _PLURAL_VERB = r"(?:are|were|do|did|have|had|can|could|will|would|should|may|might|must)\b"
-_OPENING = r"(?:^|[.,;:?!—–]\s)\W*(?:(?:in|of|from|to|with|for|at|on|by|through|under|about|against|between)\s+)?"
+_OPENING = r"(?:^|[.,;:?!—–]\s)\W{0,3}(?:(?:in|of|from|to|with|for|at|on|by|through|under|about|against|between)\s+)?"
 _SEVERAL = re.compile(
     rf"{_OPENING}which\s+(?:{_COUNT}\s+){{0,2}}{_PLURAL}(?!\s+(?:is|was)\b)"
     rf"|{_OPENING}which\s+(?-i:[A-Z])\w*\s+{_PLURAL}(?!\s+(?:the|an?|its|his|her|their|all|every|no|any|how|that)\b)"
     rf"|\bwhat\s+(?:{_COUNT}\s+){{1,2}}{_PLURAL}"
     rf"|\bwhat\s+{_PLURAL}\s+(?:of\b[^?]*\s)?(?:does|has|{_PLURAL_VERB})"
     rf"|{_OPENING}(?:which|what)\s+(?!{_PLURAL_VERB})\w+\s+{_PLURAL}\s+{_PLURAL_VERB}"
-    rf"|\b(?:who\s+(?:are|were)\s+(?:all\s+)?(?:the|some)?|what\s+(?:are|were)\s+(?:all\s+)?(?:the|some|{_COUNT}))"
-    rf"\s+(?:{_COUNT}\s+)*(?:\w+\s+)?{_PLURAL}(?![^?]*\b(?:called|for|like|of)\W*$)"
+    rf"|\b(?:who\s+(?:are|were)\s+(?:all\s+)?(?:(?:the|some)\s+)?|what\s+(?:are|were)\s+(?:all\s+)?(?:the|some|{_COUNT})\s+)"
+    rf"(?:{_COUNT}\s+)*(?:\w+\s+)?{_PLURAL}(?![^?]*\b(?:called|for|like|of)\W*$)"
     rf"|^\s*(?:list|enumerate)\b|^\s*name\s+(?:all|the|some|{_COUNT})\s+(?:\w+\s+){{0,2}}{_PLURAL}",
     re.IGNORECASE,
 )

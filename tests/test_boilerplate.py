@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from index.boilerplate import mask, merged, titled
@@ -286,6 +288,14 @@ def test_a_bare_page_number_is_the_outermost_line_alone() -> None:
 def test_titles(text: str, title: str) -> None:
     assert titled(Document("a/b/c.txt", text)).title == title
     assert titled(Document("a/b/c.txt", text, title="Given")).title == "Given"
+
+
+@pytest.mark.parametrize("word", ["And ", "In ", "The ", "A. ", "Al and ", "A, "])
+def test_credits_are_told_in_no_time(word: str) -> None:
+    lines = [f"Reporting by {word * (140 // len(word))}x"] * 24
+    started = time.perf_counter()
+    mask([article(tail=tuple(lines))])
+    assert time.perf_counter() - started < 1
 
 
 def test_merged() -> None:

@@ -43,6 +43,7 @@ def cut(text: str, quote: str) -> str:
         ("It costs .5 now.", ".5", ".5"),
         ("It cost $38 M in all.", "38", "$38 M"),
         ("It cost $38 Billion in all.", "38", "$38 Billion"),
+        ("Netflix Hits 300 Million Subscribers", "300", "300 Million"),
         ("In 1999 M. Night Shyamalan directed it.", "1999", "1999"),
         ("In 2024 Hundred Acre closed.", "2024", "2024"),
         ("In 1966 Million Dollar Baby came.", "1966", "1966"),

@@ -181,11 +181,17 @@ class TestCommand:
     ) -> None:
         right = {doc_id: f"raw {text}" for doc_id, text in TEXTS.items()}
         (tmp_path / "articles").mkdir()
-        files = self.files(tmp_path, hashes={**right, "new.txt": "?"})
+        text = "It is there, and ingestion lost it."
+        files = self.files(tmp_path, hashes={**right, "new.txt": hashlib.sha256(text.encode()).hexdigest()})
         given = options(skip_if_absent=True, corpus=tmp_path / "articles", **files)
-        assert self.run(given) == 0
-        assert re.match(r"skipped: 1 of the 4 articles .* \(new.txt is not in the index\)\n$", capsys.readouterr().out)
-        (tmp_path / "articles" / "new.txt").write_text("It is there, and ingestion lost it.")
+        for other in (None, "Another edition."):
+            if other:
+                (tmp_path / "articles" / "new.txt").write_text(other)
+            assert self.run(given) == 0
+            assert re.match(
+                r"skipped: 1 of the 4 articles .* \(new.txt is not in the index\)\n$", capsys.readouterr().out
+            )
+        (tmp_path / "articles" / "new.txt").write_text(text)
         with pytest.raises(InputError, match=r"new.txt is there, but 'new.txt' is not in the index"):
             self.run(given)
 
@@ -340,6 +346,8 @@ def test_an_article_that_ingestion_rejects_is_not_absent(
         ("b.txt", ["articles/a/b.txt"]),
         ("b.txt", None),
         ("articles.txt", None),
+        ("wire.jsonl#" + "long " * 80, ["articles"]),
+        ("none.jsonl#" + "long " * 80, None),
     ],
 )
 def test_where_the_file_of_a_document_would_be(tmp_path: Path, doc_id: str, paths: list[str] | None) -> None:

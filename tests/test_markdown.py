@@ -129,6 +129,18 @@ def test_front_matter_of_every_kind_of_line() -> None:
     text = "---\n# made by hand\ntitle: Harbour\n\ntags:\n- a\n  - b\nabout: >\n  It grew.\n\tSo.\ndraft:\n---\nText."
     assert markdown.parse(text)[0] == {"title": "Harbour"}
     assert shown(text) == "Text."
+    for key in ("og:image: x.png", '"slug": x', "Published on: 3 May", "日付: x", "tags: [\n  a\n]"):
+        text = f"---\ntitle: Harbour\n{key}\n---\nText."
+        assert (markdown.parse(text)[0], shown(text)) == ({"title": "Harbour"}, "Text.")
+
+
+def test_embedded_players_and_posts_are_tags() -> None:
+    for tag in (
+        '<blockquote class="post" data-instgrm-captioned data-instgrm-permalink="https://example.com/p/x/">',
+        '<iframe src="https://example.com/v" webkitallowfullscreen mozallowfullscreen allowfullscreen>',
+        '<script src="a.js" crossorigin>',
+    ):
+        assert shown(f"{tag}Hi") == "Hi"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from index import markdown
 from index.boilerplate import mask, merged
 from index.passage import Document
 from index.sentences import NEWLINE, SENTENCE_LIMIT
-from index.split import headings, sentences, split, visible
+from index.split import sentences, split, visible
+from tests.test_split import headings
 
 PIECES = st.sampled_from(
     [

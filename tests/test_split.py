@@ -6,8 +6,13 @@ import pytest
 
 from index import markdown
 from index.boilerplate import merged
-from index.passage import Document
-from index.split import headings, sentences, split, visible
+from index.passage import Document, Span
+from index.sentences import blanked, blocks
+from index.split import sentences, split, visible
+
+
+def headings(document: Document) -> list[Span]:
+    return [(block.start, block.end) for block in blocks(document, blanked(document)) if block.heading]
 
 
 def words(texts: list[str]) -> list[int]:

@@ -1,5 +1,6 @@
 """Many at once: places, time limits, a new generation while questions run."""
 
+import inspect
 import shutil
 import threading
 import time
@@ -56,6 +57,9 @@ def test_four_places_and_health_besides(root: Path, pipeline: Pipeline) -> None:
             assert int(turned.headers["retry-after"]) > 0
             assert "too many" in turned.text.lower()
         assert client.get("/healthz").status_code == 200
+        # On the event loop itself: it needs no thread either, and all of those may be waiting.
+        (health,) = (route for route in client.app.app.routes if getattr(route, "path", "") == "/healthz")
+        assert inspect.iscoroutinefunction(health.endpoint)
         assert client.get("/doc/mill.txt").status_code == 200
         reader.sign.set()
         assert [response.result().status_code for response in first] == [200] * 4
@@ -183,5 +187,3 @@ def test_fifty_at_once_while_a_new_generation_is_published(tmp_path: Path, write
             assert (b"1862" in body) != (b"1901" in body)
     assert b"1901" in last[1]
     assert {status for status, _ in health} == {200}
-    # Far above what it takes, as the machine may be busy. Health waits for no place in the queue, whatever the speed.
-    assert slowest < 30

@@ -115,4 +115,5 @@ class Engine:
 
 
 def _passed_over(error: RagError) -> str:
-    return f"A newer index could not be opened, so the one before it is asked: {error}"
+    reason = str(error).rstrip(".")
+    return f"A newer index could not be opened, so the one before it is asked: {reason}"
