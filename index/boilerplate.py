@@ -8,6 +8,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cache
 
 from index.passage import Document, Span
 
@@ -165,9 +166,14 @@ _PATTERNS = (
     rf"(?:the )?{_NAMES} contributed to this (?:report|story|article){_REST}",
     rf"our standards: the [\w ]{{1,40}} (?:principles|standards|guidelines|code){_REST}",
 )
-_PROMOTION = re.compile(rf"{_LEAD}(?:{'|'.join(_PATTERNS)})$", re.IGNORECASE)
 _LISTING = re.compile(rf"{_LEAD}(?:{_KINDS}|{_MORE}|{_NEXT}){_REST}", re.IGNORECASE)
 """A line after which other articles are listed."""
+
+
+@cache
+def _promotion() -> re.Pattern[str]:
+    """A line, or a sentence of one, that is an invitation, a notice or a credit; made when indexing needs it."""
+    return re.compile(rf"{_LEAD}(?:{'|'.join(_PATTERNS)})$", re.IGNORECASE)
 
 
 def mask(documents: Sequence[Document]) -> list[Document]:
@@ -270,7 +276,7 @@ def _zones(document: Document, lines: list[Span]) -> tuple[list[Span], list[Span
     for run in (lines[:EDGE], lines[: -EDGE - 1 : -1]):
         zone: list[Span] = []
         for span in run:
-            if not _short(document, span) and not _matches(_PROMOTION, document, span):
+            if not _short(document, span) and not _matches(_promotion(), document, span):
                 break
             zone.append(span)
         zones.append(zone)
@@ -283,7 +289,7 @@ def _boilerplate(document: Document, lines: list[Span], repeated: frozenset[tupl
         span
         for end, zone in (("head", head), ("tail", tail))
         for span, key in zip(zone, _keys(document, zone), strict=True)
-        if _matches(_PROMOTION, document, span) or (end, key) in repeated
+        if _matches(_promotion(), document, span) or (end, key) in repeated
     }
     for number, span in enumerate(tail):
         if _matches(_LISTING, document, span):
