@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from eval.asked import Asked, Library
 from eval.baseline import place, stored
@@ -242,12 +243,9 @@ def _differences(options: argparse.Namespace, question_set: QuestionSet, library
 
 def _places(options: argparse.Namespace, library: Library) -> list[Path]:
     """The folders and files that the index is of."""
-    from index.search import Index
-
     if options.corpus is not None:
         return [options.corpus]
-    index: object = library
-    return [Path(path) for path in index.generation.manifest["paths"]] if isinstance(index, Index) else []
+    return [Path(path) for path in _manifest(library).get("paths", ())]
 
 
 def _file(doc_id: str, places: Sequence[Path]) -> Path | None:
@@ -265,16 +263,20 @@ def _file(doc_id: str, places: Sequence[Path]) -> Path | None:
 def _digests(file: Path) -> set[str]:
     """SHA-256 of a file and of each of its lines, as documents have them (``source_sha256``)."""
     data = file.read_bytes()
-    return {hashlib.sha256(part).hexdigest() for part in (data, *map(bytes.strip, data.split(b"\n")))}
+    return {hashlib.sha256(part).hexdigest() for part in (data, *(line.rstrip(b"\r") for line in data.split(b"\n")))}
 
 
 def _met(library: Library) -> set[str]:
     """The ids of all documents and of the files that could not be read: these are for blame, not for a complaint."""
+    return {*library.doc_ids, *_manifest(library).get("stats", ())}
+
+
+def _manifest(library: Library) -> Mapping[str, Any]:
+    """What an index on disk says of itself; empty for another library."""
     from index.search import Index
 
     index: object = library
-    unread = index.generation.manifest["stats"] if isinstance(index, Index) else ()
-    return {*library.doc_ids, *unread}
+    return index.generation.manifest if isinstance(index, Index) else {}
 
 
 def own_index(question_set: QuestionSet) -> Path:

@@ -19,7 +19,7 @@ import numpy as np
 
 from index import minilm
 from index.errors import ModelError
-from index.minilm import Floats, unit_rows
+from index.minilm import Floats, encodable, unit_rows
 
 EMBEDDED = "all-MiniLM-L6-v2"
 SMALL_JOB = 64
@@ -217,7 +217,7 @@ def _load(folder: Path, name: str) -> Any:
 
 def _encode(encode: Callable[..., Any], texts: Sequence[str]) -> Floats:
     """Unit rows by one of a SentenceTransformer's encode methods."""
-    plain = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+    plain = [encodable(text) for text in texts]
     vectors = encode(plain, batch_size=_BATCH, show_progress_bar=False, convert_to_numpy=True)
     return unit_rows(np.asarray(vectors, np.float32))
 

@@ -123,20 +123,20 @@ def tokenizer() -> "Tokenizer":
     return loaded
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """The text with lone surrogates replaced by "?", one for one: the tokenizer takes UTF-8 only."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def encode_texts(texts: Sequence[str]) -> list["Encoding"]:
     """Tokens of each text with [CLS] and [SEP], not cut; offsets are code points of the text."""
-    encoded: list[Encoding] = tokenizer().encode_batch([_encodable(text) for text in texts])
+    encoded: list[Encoding] = tokenizer().encode_batch([encodable(text) for text in texts])
     return encoded
 
 
 def token_counts(texts: Sequence[str]) -> list[int]:
     """Number of the model's tokens in each text, without [CLS] and [SEP], not cut."""
-    encodings = tokenizer().encode_batch_fast([_encodable(text) for text in texts], add_special_tokens=False)
+    encodings = tokenizer().encode_batch_fast([encodable(text) for text in texts], add_special_tokens=False)
     return [len(encoding) for encoding in encodings]
 
 

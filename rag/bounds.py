@@ -62,12 +62,11 @@ def stretches(passage: Passage) -> list[tuple[Span, Span]]:
     return [(stretch, sentence) for stretch, sentence in found if stretch[0] < stretch[1]]
 
 
-def cut(passage: Passage, span: Span, stretch: Span) -> Span:
-    """The span as ``sensible`` cuts it inside ``stretch``, masked text being white space; all in document offsets."""
-    low = passage.start
-    inside = (span[0] - low, span[1] - low), (stretch[0] - low, stretch[1] - low)
-    start, end = sensible(visible(passage), *inside)
-    return low + start, low + end
+def trimmed(shown: str, offset: int, span: Span, stretch: Span) -> Span:
+    """``sensible`` in document offsets: ``shown`` is a passage's ``visible`` text, which begins at ``offset``."""
+    inside = (span[0] - offset, span[1] - offset), (stretch[0] - offset, stretch[1] - offset)
+    start, end = sensible(shown, *inside)
+    return offset + start, offset + end
 
 
 def visible(passage: Passage) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import ModelError
+from index.minilm import encodable
 from rag.minireader import QUESTION_TOKENS, STRIDE, TOKENS
 from rag.spans import Floats, Window
 
@@ -61,7 +62,7 @@ class HuggingFaceReader:
 
     def windows(self, question: str, texts: Sequence[str]) -> list[Window]:
         """Cover each text by windows of at most 384 tokens (or what the model takes), neighbours sharing 128."""
-        question = question.encode("utf-8", "replace").decode("utf-8")  # tokenizers refuse lone surrogates
+        question = encodable(question)
         with self._lock:  # a tokenizer's settings for cutting are not its caller's own
             asked = self._tokenizer(question, add_special_tokens=False, truncation=True, max_length=QUESTION_TOKENS)
             cut = question[: asked.token_to_chars(len(asked["input_ids"]) - 1).end] if asked["input_ids"] else question

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Literal
 
 from index.passage import Span
-from rag.bounds import cut, stretches
+from rag.bounds import stretches, trimmed, visible
 from rag.evidence import Group
 from rag.normal import wording
 from rag.reader import ScoredSpan
@@ -139,7 +139,7 @@ def _clause(span: ScoredSpan) -> ScoredSpan:
     last = min((match.start() for match in _BREAK.finditer(text) if match.start() >= stop), default=len(text))
     causes = [match.start() for match in _CAUSE.finditer(text) if first <= match.start() <= at]
     first = max(causes, default=first)
-    start, end = cut(passage, (low + first, low + last), (low, high))
+    start, end = trimmed(visible(passage), passage.start, (low + first, low + last), (low, high))
     return replace(span, start=start, end=end) if start <= span.start and span.end <= end else span
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.passage import Hit, Span
-from rag.bounds import cut, stretches
+from rag.bounds import stretches, trimmed, visible
 from rag.reader import ScoredSpan
 
 MAX_SPAN = 30
@@ -100,12 +100,13 @@ def _candidates(hit: Hit, window: Window, logits: Floats) -> list[tuple[int, int
     allowed = (lasts == inside) & (stretch_of[inside] == stretch_of[firsts])
     values = np.where(allowed, logits[firsts, 0] + logits[inside, 1], -np.inf).ravel()
     kept = np.argpartition(values, -min(KEPT, len(values)))[-KEPT:]
+    shown = visible(passage)
     spans = []
     for place in kept[np.isfinite(values[kept])]:
         first, more = divmod(int(place), lasts.shape[1])
         last = first + more
         stretch, sentence = bounds[stretch_of[first]]
-        start, end = cut(passage, (int(offsets[first, 0]), int(offsets[last, 1])), stretch)
+        start, end = trimmed(shown, passage.start, (int(offsets[first, 0]), int(offsets[last, 1])), stretch)
         if start < end:
             spans.append((start, end, sentence, float(values[place])))
     return spans

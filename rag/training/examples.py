@@ -17,7 +17,7 @@ UNANSWERABLE_SHARE = 0.12
 STORIES = 400
 NEWS = Path(__file__).with_name("news.json")
 """Articles and questions written for this project, in SQuAD's layout: reports whose figures and names compete, asked in
-other words than theirs. A seventh of the questions has no answer in its article."""
+other words than theirs. A quarter of the questions has no answer in its article."""
 NEWS_HELD = 14
 """Of so many articles of news the last is learnt by no phase."""
 
