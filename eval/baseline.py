@@ -7,6 +7,7 @@ it holds nobody's text, and the same run gives the same bytes.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 import tempfile
@@ -74,6 +75,8 @@ def _store(flags: Sequence[str], gates: Path) -> int:
         if code or not report.exists():  # an error, or a corpus that is not there
             return code
         run = json.loads(report.read_text("utf-8"))
+    if gates == DEFAULT and run["fingerprint"]["set"]["sha256"] not in _shipped():
+        raise InputError(f"{run['set']} is no set of the package's: give --gates FILE, which its run is to lie beside.")
     name = gate_name(run["set"], run["mode"])
     path = place(gates, name)
     path.parent.mkdir(exist_ok=True)
@@ -82,6 +85,11 @@ def _store(flags: Sequence[str], gates: Path) -> int:
     if not tables.get(f"{name}.{LOSS}"):
         print(f"{gates} allows no losses yet: it takes a table [{name}.{LOSS}]")
     return 0
+
+
+def _shipped() -> set[str]:
+    """The hashes of the sets that lie beside the package's gates."""
+    return {hashlib.sha256(path.read_bytes()).hexdigest() for path in (DEFAULT.parent / "sets").glob("*.jsonl")}
 
 
 if __name__ == "__main__":

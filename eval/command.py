@@ -189,15 +189,18 @@ def _check_options(options: argparse.Namespace, question_set: QuestionSet, name:
         raise InputError(f"--check asks nothing, so there is nothing to write to {outputs[0]}: leave one of them out.")
     gates = options.gates or DEFAULT
     read = (options.set, gates, place(gates, name), options.against, _hashes(question_set), *question_set.files)
-    taken = {path.resolve() for path in read if path is not None}
+    # realpath: ``Path.resolve`` raises at a link that leads to itself.
+    taken = {os.path.realpath(path) for path in read if path is not None}
     for path in _outputs(options):
         if not path.parent.is_dir():
             raise InputError(f"{path}: there is no folder {path.parent} to write it to; make it, or give another file.")
-        if path.resolve() in taken:
+        if Path(os.path.realpath(path)).is_symlink():
+            raise InputError(f"{path}: it cannot be written, being a link that leads to itself; give another file.")
+        if os.path.realpath(path) in taken:
             raise InputError(
                 f"{path} is to be written, but is a file that is read, or another output: give each a name."
             )
-        taken.add(path.resolve())
+        taken.add(os.path.realpath(path))
 
 
 def _outputs(options: argparse.Namespace) -> list[Path]:

@@ -75,6 +75,16 @@ def test_one_command_stores_and_renews(
     assert rag(["eval", *asked]) == 0
 
 
+def test_a_set_of_ones_own_takes_no_packaged_baselines_place(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "source.jsonl").write_text(json.dumps({**LINE, "documents": ["mill.txt"]}))
+    before = place(DEFAULT, "source").read_bytes()
+    assert main([str(tmp_path / "source.jsonl"), "--index", str(root), "--reader", "none"]) == 2
+    assert "source is no set of the package's: give --gates FILE" in capsys.readouterr().err
+    assert place(DEFAULT, "source").read_bytes() == before
+
+
 def test_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "absent.jsonl")]) == 2
     assert main([str(tmp_path / "own.jsonl"), "--gates", str(tmp_path / "absent.toml")]) == 2

@@ -111,6 +111,12 @@ class TestCommand:
                 self.run(options(**given, predictions=output))
             assert (output.read_bytes() if output.exists() else None) == before
 
+    def test_an_output_that_is_a_link_to_itself(self, tmp_path: Path) -> None:
+        loop = tmp_path / "loop.json"
+        loop.symlink_to(loop)
+        with pytest.raises(InputError, match=r"loop\.json: it cannot be written"):
+            self.run(options(predictions=loop, **self.files(tmp_path)))
+
     def test_nothing_is_asked_to_be_linted(self, tmp_path: Path) -> None:
         files = self.files(tmp_path)
         with pytest.raises(InputError, match="--check asks nothing"):
