@@ -249,6 +249,9 @@ class Layers:
 
     def __init__(self, tensors: Mapping[str, npt.NDArray[Any]], precision: Precision) -> None:
         """Start the session. It runs on its caller's thread alone: texts are read side by side by ``in_parallel``."""
+        # Its Linux builds queue events on disk and send them to their maker; only the environment, before the library
+        # is loaded, keeps them from it.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
 
         plain = {name.removeprefix("bert."): tensor for name, tensor in tensors.items()}

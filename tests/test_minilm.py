@@ -1,5 +1,6 @@
 """The embedded model without torch: its files, its tokens, its layers against plain numpy, its graphs."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -213,3 +214,12 @@ def test_a_query_imports_neither_torch_nor_transformers() -> None:
         [sys.executable, "-W", "error", "-c", code], cwd=INDEX.parent, capture_output=True, text=True, check=False
     )
     assert (run.returncode, run.stdout, run.stderr) == (0, "[]\n", "")
+
+
+def test_the_engine_keeps_no_record_of_its_use(tmp_path: Path) -> None:
+    """onnxruntime's telemetry is native: no guard on Python's sockets sees it, but what it would send lies on disk."""
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    places = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "LOCALAPPDATA"), str(tmp_path))
+    script = "from index.minilm import embedded; list(embedded().encode(['a mill']))"
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=INDEX.parent, env=environment | places)
+    assert not list(tmp_path.iterdir())
