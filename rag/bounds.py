@@ -13,15 +13,26 @@ _YEAR_MAGNITUDE = re.compile(_MAGNITUDE.format(letters=""))
 _YEAR = re.compile(r"(?:1\d|20)\d\d")
 _MONEY_MAGNITUDE = re.compile(_MAGNITUDE.format(letters="|m|k|b"), re.IGNORECASE)
 _PERCENT = re.compile(r"\\?%\$?|[ \u00a0](?:%|per ?cent\b|percentage points?\b)")
+# The currencies most traded (the BIS's triennial survey), with China's as the press writes it.
+_CODES = (
+    "USD|EUR|JPY|GBP|CNY|RMB|AUD|CAD|CHF|HKD|SGD|INR|KRW|SEK|MXN|NZD|NOK|TWD|BRL|ZAR|DKK|PLN|THB|ILS|IDR|CZK|AED|TRY|HUF"
+    "|CLP|SAR|PHP|MYR|COP|RUB|RON|PEN|BHD|BGN|ARS"
+)
+_CODED = re.compile(rf"(?<![^\W_])(?:{_CODES})[ \u00a0]?(?=\d)")
+_UNSIGNED = re.compile(rf"(?:(?:{_CODES})[ \u00a0]?|[$€£¥.])?\d")
 _COUNTRY_DOLLAR = re.compile(r"(?<![^\W_])(?:US|AU|CA|HK|NZ|A|C|S)$")
 _POSSESSIVE = re.compile(r"['’][sS](?![^\W_])")
-_KEPT_STOP = re.compile(
-    r"(?:(?<![^\W_])[^\W\d_]\.)+$|\b(?:Inc|Corp|Co|Ltd|Jr|Sr|Bros|Mt|St|Dr|Prof|Gen|No|vs|etc)\.$", re.IGNORECASE
-)
 _ABBREVIATION = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.){2,}$")
+_NAME_STOP = re.compile(rf"{_ABBREVIATION.pattern}|\b(?:Inc|Corp|Co|Ltd|Jr|Sr|Bros)\.$")
+_KEPT_STOP = re.compile(
+    rf"{_NAME_STOP.pattern}|(?<![^\W_])[^\W\d_]\.$|\b(?:Mt|St|Dr|Prof|Gen|No|vs|etc)\.$", re.IGNORECASE
+)
 _PAIRS = {"(": ")", "[": "]", "{": "}", "„": "“", "“": "”", "«": "»", "‹": "›"}
 _QUOTED = (("“", "”"), ("„", "“"), ('"', '"'), ("‘", "’"), ("«", "»"))
-_CLOSED = re.compile(r"(?<=[^\s'])'(?![^\W_])")
+_CLOSED = re.compile(r"(?<=[^\s'’])['’](?![^\W_])")
+_STRAIGHT = re.compile(
+    r'(?P<opening>(?<![^\s(\[{“‘—–-])"(?=[^\s,;:!?)\]}]))|(?<=[^\s\d(\[{“‘—–-])"(?![^\W_])|(?P<unsure>"(?![^\W_]))'
+)
 _CLOSING = {closing: opening for opening, closing in _PAIRS.items()}
 _LOOSE = ",;:–—-…·•|/*_ \t\u00a0\n\r"
 
@@ -29,12 +40,13 @@ _LOOSE = ",;:–—-…·•|/*_ \t\u00a0\n\r"
 def sensible(text: str, span: Span, sentence: Span) -> Span:
     """The span as a careful editor would cut it, inside ``sentence``; empty (start == end) if nothing is left of it.
 
-    All are code points of ``text``, half-open. Half words are completed, minus, currency sign, percent and magnitude
-    ("-$38 billion", "5%") are taken along, separators and lone quotation marks or brackets at the edges are left off, a
-    bracket opened inside is closed or left out. To cut what was cut changes nothing.
+    All are code points of ``text``, half-open. Half words are completed, minus, currency sign or code, percent and
+    magnitude ("-$38 billion", "5%") are taken along, separators and lone quotation marks or brackets at the edges are
+    left off, a bracket or quotation opened inside is closed or left out. To cut what was cut changes nothing.
     """
     low, high = sentence
     start, end = (min(max(edge, low), high) for edge in span)
+    text = _directed(text, low, high)
     # What one rule takes along or leaves off can bring another into play, so all are applied until nothing changes.
     # Over brackets that cross they may take turns for ever: then the shortest span of the turn, wherever entered.
     seen: list[Span] = []
@@ -46,7 +58,7 @@ def sensible(text: str, span: Span, sentence: Span) -> Span:
 
 
 def stretches(passage: Passage) -> list[tuple[Span, Span]]:
-    """What one quote may cover, each with its sentence: the sentences, cut where masked words stand in them.
+    """What one quote may cover, each with its sentence: sentences, cut where masked words or a table's bars stand.
 
     Emphasis may stand inside a quote; the address of a link or an HTML tag may not. All in document offsets, ascending.
     """
@@ -54,8 +66,8 @@ def stretches(passage: Passage) -> list[tuple[Span, Span]]:
     for sentence in passage.sentences:
         low, high = sentence
         for first, last in passage.masked:
-            inside = low <= first and last <= high
-            if inside and any(map(str.isalnum, passage.text[first - passage.start : last - passage.start])):
+            hidden = passage.text[first - passage.start : last - passage.start]
+            if low <= first and last <= high and ("|" in hidden or any(map(str.isalnum, hidden))):
                 found.append(((low, first), sentence))
                 low = last
         found.append(((low, high), sentence))
@@ -76,6 +88,24 @@ def visible(passage: Passage) -> str:
         first, last = max(0, start - passage.start), min(len(text), end - passage.start)
         text = text[:first] + " " * (last - first) + text[last:]
     return text
+
+
+def _directed(text: str, low: int, high: int) -> str:
+    """``text`` with curly quotation marks for the straight ones between ``low`` and ``high`` that show their side.
+
+    One behind a digit or a dash closes what is open; where nothing is, it stays (it may mean inches).
+    """
+    if text.find('"', low, high) < 0:
+        return text
+    closing = "”" if text.find("„", low, high) < 0 else "“"
+    parts, done, opened = [], 0, False
+    for mark in _STRAIGHT.finditer(text, low, high):
+        if mark["unsure"] and not opened:
+            continue
+        opened = mark["opening"] is not None
+        parts += [text[done : mark.start()], "“" if opened else closing]
+        done = mark.end()
+    return "".join([*parts, text[done:]])
 
 
 def _cut(text: str, start: int, end: int, low: int, high: int) -> Span:
@@ -120,12 +150,21 @@ def _whole_words(text: str, start: int, end: int, low: int, high: int) -> Span:
         start -= 1
     while low < end < high and _glued(text, end):
         end += 1
+    stop = end + 1 < high and text[end] == "." and not text[end + 1].isalnum()
+    if stop and _ends_with(_NAME_STOP, text, start, end + 1):  # "Acme Inc. said"
+        end += 1
     return start, end
+
+
+def _ends_with(abbreviation: re.Pattern[str], text: str, start: int, end: int) -> bool:
+    """Whether the span ends with an abbreviation; the last few characters tell."""
+    return abbreviation.search(text, max(start, end - 8), end) is not None
 
 
 def _whole_amount(text: str, start: int, end: int, low: int, high: int) -> Span:
     if text[start].isdigit():
-        start = _sign_before(text, start, low)
+        code = _CODED.search(text, max(low, start - 4), start + 1)
+        start = code.start() if code else _sign_before(text, start, low)
     if text[start] == "$" and (country := _COUNTRY_DOLLAR.search(text, low, start)):
         start = country.start()
     if _is_minus(text, start - 1, low):
@@ -136,7 +175,7 @@ def _whole_amount(text: str, start: int, end: int, low: int, high: int) -> Span:
         end += 1
     if text[end - 1].isdigit() and (percent := _PERCENT.match(text, end, high)) is not None:
         end = percent.end()
-    money = any(map(_is_currency, text[start:end]))
+    money = any(map(_is_currency, text[start:end])) or _CODED.search(text, start, end) is not None
     if text[end - 1].isdigit() or text[end - 1] == "$":
         counted = _YEAR_MAGNITUDE if _YEAR.fullmatch(text, start, end) else _COUNT_MAGNITUDE
         magnitude = (_MONEY_MAGNITUDE if money else counted).match(text, end, high)
@@ -171,8 +210,7 @@ def _is_minus(text: str, at: int, low: int) -> bool:
     """Whether the character at ``at`` is the minus of an amount, not a dash or a hyphen."""
     if at < low or text[at] not in "-−" or (at > low and not (text[at - 1].isspace() or text[at - 1] in "([“")):
         return False
-    behind = text[at + 1 : at + 3].lstrip("$€£¥.")
-    return behind[:1].isdigit()
+    return _UNSIGNED.match(text, at + 1) is not None
 
 
 def _balanced(text: str, start: int, end: int, low: int, high: int) -> Span:
@@ -195,7 +233,9 @@ def _balanced(text: str, start: int, end: int, low: int, high: int) -> Span:
                 else:
                     end = at
                     break
-    for at in reversed([at for at in stack if start <= at < end]):
+    for at in reversed(stack):
+        if not start <= at < end:
+            continue
         closing = _PAIRS[text[at]]
         if end < high and text[end] == closing:
             end += 1
@@ -203,7 +243,16 @@ def _balanced(text: str, start: int, end: int, low: int, high: int) -> Span:
             start += 1
         else:
             place = text.find(closing, end, min(high, end + 40))
-            end = place + 1 if place >= 0 else at
+            if place >= 0:
+                end = place + 1
+            elif at - start < (end - start) / 2:
+                start = at + 1
+            else:
+                end = at
+    quoted = text.rfind("‘", start, end)  # no pair: most of "’" are apostrophes, and "‘90s" is never closed
+    if quoted > start and not _CLOSED.search(text, quoted, end):
+        closed = _CLOSED.search(text, end, min(high, end + 40))
+        end = closed.end() if closed else end
     if text.count('"', start, end) % 2:
         if text[start] == '"':
             start += 1
@@ -230,7 +279,7 @@ def _without_loose_edges(text: str, start: int, end: int, low: int, high: int) -
             end -= 1
         stop = text[end - 1] if start < end else ""
         kept = _KEPT_STOP if end < high else _ABBREVIATION  # "Inc." keeps its stop but at the sentence's end
-        if stop in ("!", "?") or (stop == "." and not kept.search(text, start, end)):
+        if stop in ("!", "?") or (stop == "." and not _ends_with(kept, text, start, end)):
             end -= 1
         for opening, closing in (*_QUOTED, ("(", ")"), ("[", "]")):
             if start >= end:

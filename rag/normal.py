@@ -2,17 +2,35 @@
 
 import re
 import string
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
-_US_DOLLARS = re.compile(r"\bUS\$", re.IGNORECASE)
-# What SQuAD's normalisation would delete and an amount is not the same without: "3.8" is no "38", "-5" no "5".
-_AMOUNT_SIGNS = (
-    (re.compile(r"(?<=\d)\.(?=\d)"), "·"),
-    (re.compile(r"(?<=\d)[-–](?=\d)"), "–"),
-    (re.compile(r"(?<![\w)])[-−](?=[$€£¥]?\.?\d)"), "−"),
+_CURRENCY = r"[$£¥\u20a0-\u20cf]"
+_GLYPHS = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "\u2010": "-", "\u2011": "-", "\u00ad": None})
+# What is written in several ways is brought to one. A letter alone is a magnitude only behind money: "5 m" is a length.
+_SPELLINGS = (
+    (re.compile(r"\bUS\$", re.IGNORECASE), "$"),
+    (re.compile(rf"({_CURRENCY})\s+(?=\.?\d)"), r"\1"),
+    (re.compile(rf"({_CURRENCY}[\d.,]*\d)[\s-]?m\b", re.IGNORECASE), r"\1 million"),
+    (re.compile(r"(?<=\d)[\s-]?(?:mn|million)\b", re.IGNORECASE), " million"),
+    (re.compile(r"(?<=\d)[\s-]?(?:bn|billion)\b", re.IGNORECASE), " billion"),
     (re.compile(r"(?<=\d)\s?(?:\\?%|per ?cent\b)", re.IGNORECASE), " percent "),
+    (re.compile(r"(?<=\d)(?:-|\sto\s)(?=\d)"), "–"),
+    (re.compile(r"(?<=[^\W\d_])–(?=\w)"), "-"),
+)
+# What SQuAD's normalisation would delete and a value or a name is not the same without: "3.8" is no "38", "-5" no "5",
+# "$300" no "300", "C++" no "C#". The dollar signs of LaTeX's "$5\%$" say nothing.
+_SIGNS = (
+    (re.compile(r"(?<=\d)\.(?=\d)"), "·"),
+    (re.compile(r"(?<=\d),(?=\d{1,2}(?!,?\d))"), "·"),
+    (re.compile(r"(?<=\d):(?=\d)"), "∶"),
+    (re.compile(r"(?<=\d)/(?=\d)"), "⁄"),
+    (re.compile(rf"(?<![\w)])[-−](?={_CURRENCY}?\.?\d)"), "−"),
+    (re.compile(r"(?<!\w)\$(?=\.?\d)(?![\d.,·–]+ percent)"), "＄"),
+    (re.compile(r"(?<=[a-z+])\+(?!\w)", re.IGNORECASE), "＋"),
+    (re.compile(r"(?<=[a-z])#(?!\w)", re.IGNORECASE), "♯"),
 )
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -32,11 +50,12 @@ def words_f1(prediction: Sequence[str], gold: Sequence[str]) -> float:
 
 
 def wording(text: str) -> str:
-    """What two spans of one wording have in common: SQuAD's normalisation, but amounts that differ stay apart.
+    """What two spans of one wording have in common: SQuAD's normalisation, but values that differ stay apart.
 
-    "US$38 billion" is "$38 billion" and "5%" is "5 percent", but "$3.8 billion" is another amount.
+    "US$7.5 billion" is "$7.5bn" and "5–7%" is "5 to 7 percent", but "$3.8 billion" is another amount than "$38 billion"
+    and "3/4" another than "34". Nor does it matter how a quotation mark, a hyphen or an accent is encoded.
     """
-    said = _US_DOLLARS.sub("$", text)
-    for sign, mark in _AMOUNT_SIGNS:
-        said = sign.sub(mark, said)
+    said = unicodedata.normalize("NFC", text).translate(_GLYPHS)
+    for pattern, mark in (*_SPELLINGS, *_SIGNS):
+        said = pattern.sub(mark, said)
     return normalise(said) or text

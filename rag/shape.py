@@ -27,23 +27,27 @@ _SINGULAR = (
     r"\w*(?:ss|us|is)|alias|arms|athletics|atlas|canvas|customs|does|economics|electronics|gas|has|headquarters|lens|"
     r"mathematics|means|news|physics|politics|sales|savings|series|species|sports|statistics|was"
 )
-_PLURAL = rf"(?!(?:{_SINGULAR})\b)(?:(?-i:[a-z])\w+s|people|men|women|children|media|data)\b"
+_PLURAL = rf"(?!(?:{_SINGULAR})\b)(?:(?-i:[a-z])\w+s|people|men|women|children|media|data)\b(?!['’]s\b)"
 _COUNT = r"(?:two|three|four|five|six|seven|eight|nine|ten|\d+|other|various|different|main|major|some)"
+_OWNER = r"(?:the\s+)?(?:(?-i:[A-Z])[\w.&-]*\s+){0,3}[\w.&-]+(?:['’]s|s['’])"
 _PLURAL_VERB = r"(?:are|were|do|did|have|had|can|could|will|would|should|may|might|must)\b"
 _OPENING = r"(?:^|[.,;:?!—–]\s)\W{0,3}(?:(?:in|of|from|to|with|for|at|on|by|through|under|about|against|between)\s+)?"
 _SEVERAL = re.compile(
     rf"{_OPENING}which\s+(?:{_COUNT}\s+){{0,2}}{_PLURAL}(?!\s+(?:is|was)\b)"
-    rf"|{_OPENING}which\s+(?-i:[A-Z])\w*\s+{_PLURAL}(?!\s+(?:the|an?|its|his|her|their|all|every|no|any|how|that)\b)"
+    rf"|{_OPENING}which\s+(?-i:[A-Z])[\w.&-]*\s+{_PLURAL}"
+    r"(?!\s+(?:the|an?|its|his|her|their|all|every|no|any|how|that)\b)"
     rf"|\bwhat\s+(?:{_COUNT}\s+){{1,2}}{_PLURAL}"
     rf"|\bwhat\s+{_PLURAL}\s+(?:of\b[^?]*\s)?(?:does|has|{_PLURAL_VERB})"
     rf"|{_OPENING}(?:which|what)\s+(?!{_PLURAL_VERB})\w+\s+{_PLURAL}\s+{_PLURAL_VERB}"
-    rf"|\b(?:who\s+(?:are|were)\s+(?:all\s+)?(?:(?:the|some)\s+)?|what\s+(?:are|were)\s+(?:all\s+)?(?:the|some|{_COUNT})\s+)"
-    rf"(?:{_COUNT}\s+)*(?:\w+\s+)?{_PLURAL}(?![^?]*\b(?:called|for|like|of)\W*$)"
+    rf"|\b(?:who\s+(?:are|were)\s+(?:all\s+)?(?:(?:the|some|{_OWNER})\s+)?"
+    rf"|what\s+(?:are|were)\s+(?:all\s+)?(?:the|some|{_COUNT}|{_OWNER})\s+)"
+    rf"(?:{_COUNT}\s+)*(?:\w+\s+)?{_PLURAL}(?![^?]*\b(?:called|for|from|like|of|worth)\W*$)"
     rf"|^\s*(?:list|enumerate)\b|^\s*name\s+(?:all|the|some|{_COUNT})\s+(?:\w+\s+){{0,2}}{_PLURAL}",
     re.IGNORECASE,
 )
 _CLAUSE = re.compile(
-    r"^\W*why\b|\b(?:for what|what (?:is|was|were|are) the) (?:reason|reasons|motive|rationale)\b|\bhow come\b"
+    r"^\W*why\b|\bhow come\b"
+    r"|\b(?:for what|what (?:is|was|were|are) the)(?: \w+){0,3} (?:reason|reasons|motive|rationale)\b"
     r"|^\W*what\s+(?:do|does|did|has|have)\s+[^?]*\b(?:say|said|claim|claimed|argue|argued|warn|warned|announce|"
     r"announced|explain|explained)\b(?:\s+(?:about|of|on|to)\b[^?]*)?\W*$",
     re.IGNORECASE,
@@ -53,6 +57,7 @@ _JOINT = re.compile(
 )
 _STOPS = (".", "!", "?", "…", "。", "！", "？")
 _BREAK = re.compile(r"[;:]\s|\s[—–-]\s|—|,\s+")
+_COPULA = re.compile(r"(?:is|are|was|were)\s+(?:that\s+)?")
 _CAUSE = re.compile(
     r"\b(?:because(?: of)?|due to|owing to|thanks to|on account of|so that|so as to|in order to|in that|given that|"
     r"since|as a result of)\b|\bfor(?=\s+[a-z]+ing\b)"
@@ -137,6 +142,8 @@ def _clause(span: ScoredSpan) -> ScoredSpan:
     at, stop = span.start - low, span.end - low
     first = max((match.end() for match in _BREAK.finditer(text) if match.end() <= at), default=0)
     last = min((match.start() for match in _BREAK.finditer(text) if match.start() >= stop), default=len(text))
+    if copula := _COPULA.match(text, first, at):  # its subject stands before the break
+        first = copula.end()
     causes = [match.start() for match in _CAUSE.finditer(text) if first <= match.start() <= at]
     first = max(causes, default=first)
     start, end = trimmed(visible(passage), passage.start, (low + first, low + last), (low, high))

@@ -1,12 +1,14 @@
 """Where a quote begins and ends."""
 
+import re
 import unicodedata
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rag.bounds import sensible
+from index.passage import Passage
+from rag.bounds import sensible, stretches
 
 
 def cut(text: str, quote: str) -> str:
@@ -62,6 +64,15 @@ def cut(text: str, quote: str) -> str:
         ("It costs US$ 38 million.", "38 million", "US$ 38 million"),
         ("It cost 5 € 38 times.", "38", "38"),
         ("It cost 5 € 38 times.", "5", "5 €"),
+        ("It was put at CLP 60,000 million then.", "60,000 million", "CLP 60,000 million"),
+        ("It made NOK 41.7bn in May.", "41.7", "NOK 41.7bn"),
+        ("It made NOK 41.7m in May.", "41.7", "NOK 41.7m"),
+        ("It made NOK 41.7m in May.", "NOK 41.7", "NOK 41.7m"),
+        ("It made EUR7 in May.", "EUR7", "EUR7"),
+        ("It lost −NOK 0.6bn then.", "0.6bn", "−NOK 0.6bn"),
+        ("It lost −NOK 0.6m then.", "−NOK 0.6", "−NOK 0.6m"),
+        ("A BUSD 60 coin.", "60", "60"),
+        ("The WHO 60 list.", "60", "60"),
         # percent
         ("It rose 5% then.", "5", "5%"),
         ("It rose 5%.", "5%.", "5%"),
@@ -109,12 +120,32 @@ def cut(text: str, quote: str) -> str:
         ("He wrote 'The Raven' in 1845.", "The Raven'", "The Raven"),
         ("He wrote 'The Raven' in 1845.", "'The Raven'", "The Raven"),
         ("He wrote 'The Raven' in 1845.", "'The Raven' in", "'The Raven' in"),
+        ('Two yachts (the "Ann" and the "Ann II") sank.', 'Ann" and the "Ann II', '"Ann" and the "Ann II"'),
+        ("\"I told them, 'Go,' and they did,\" the old coach said.", "'Go,' and they did,\" the", "'Go,' and they did"),
+        ("\"I told them, 'Go,' and they did,\" the old coach said.", 'did," the old coach', "the old coach"),
+        ('He calls it "a bridge for years", useful now.', 'calls it "a bridge', 'calls it "a bridge for years"'),
+        ('She said: "It ends here and goes on.', 'said: "It ends here', "It ends here"),
+        ("She said: “It ends here and goes on.", "said: “It ends here", "It ends here"),
+        ('He said, "It grew in 2019" and left.', 'grew in 2019" and', "grew in 2019"),
+        ('The 12" disc and the 7" disc sold.', '12" disc and', '12" disc and'),
+        ('He said "...when?" and left.', '"...when?" and', '"...when?" and'),
+        ('"But I—" he said.', '"But I—" he', '"But I—" he'),
+        ("Some asked us: ‘Why two?’ and left.", "asked us: ‘Why two", "asked us: ‘Why two?’"),
+        ("Some asked us: ‘Why two?’ and left.", "‘Why two", "Why two"),
+        ("The ‘90s didn’t end.", "The ‘90s", "The ‘90s"),
+        ('Das ist „Der Rabe" von Poe.', '„Der Rabe" von', '„Der Rabe" von'),
         ("Das ist „Der Rabe“ von Poe.", "„Der Rabe“", "Der Rabe"),
         ("Das ist „Der Rabe“ von Poe.", "„Der Rabe“ von", "„Der Rabe“ von"),
         ("Das ist „Der Rabe“ von Poe.", "ist „Der Rabe", "ist „Der Rabe“"),
         # full stops and other marks
         ("In the U.S. it rose.", "U.S.", "U.S."),
         ("A firm Inc. rose.", "firm Inc.", "firm Inc."),
+        ("A firm Inc. rose.", "firm Inc", "firm Inc."),
+        ("It is Acme Inc.'s plan.", "Acme Inc", "Acme Inc."),
+        ("It is a firm Inc.", "firm Inc", "firm Inc"),
+        ("In the U.S. it rose.", "U.S", "U.S."),
+        ("A ring of type B. Then two.", "type B", "type B"),
+        ("He works at Acme Co.com now.", "Acme Co", "Acme Co"),
         ("He lives in Washington, D.C.", "Washington, D.C.", "Washington, D.C."),
         ("It uses .NET today.", ".NET", ".NET"),
         ("It came ...when?", "...when", "when"),
@@ -145,6 +176,23 @@ def test_the_sentence_is_the_limit() -> None:
     assert sensible(text, (0, 4), (8, 20)) == (8, 8)
 
 
+@pytest.mark.parametrize(
+    ("text", "masked", "expected"),
+    [
+        ("It grew *much* here.", ("*",), ["It grew *much* here."]),
+        ("See [it](https://e.x) now.", ("[", "](https://e.x)"), ["See [it", " now."]),
+        ("| Revenue | 41.7 | 38.3 |", ("|",), [" Revenue ", " 41.7 ", " 38.3 "]),
+        ("One | two.", (), ["One | two."]),
+    ],
+)
+def test_what_one_quote_may_cover(text: str, masked: tuple[str, ...], expected: list[str]) -> None:
+    spans = sorted(match.span() for part in masked for match in re.finditer(re.escape(part), text))
+    sentence = (7, 7 + len(text))
+    found = stretches(Passage(0, "a", *sentence, text, (sentence,), tuple((7 + a, 7 + b) for a, b in spans)))
+    assert [text[start - 7 : end - 7] for (start, end), _ in found] == expected
+    assert all(whole == sentence for _, whole in found)
+
+
 PIECES = st.sampled_from(
     [
         *(
@@ -170,6 +218,7 @@ PIECES = st.sampled_from(
         *(
             "word",
             "Inc.",
+            "NOK ",
             "U.S.",
             "’s",
             "e\u0301",

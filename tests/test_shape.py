@@ -20,6 +20,8 @@ from rag.shape import ITEM_LEAD, MAX_ITEMS, items, shaped, wanted
         ("Why did the harbour close?", "clause"),
         ("For what reason was the bridge moved?", "clause"),
         ("What was the reason given for the delay?", "clause"),
+        ("What was the main reason for the delay?", "clause"),
+        ("What is the single most likely reason for the delay?", "clause"),
         ("What did the mayor say about the harbour?", "clause"),
         ("Which companies supply the chips?", "list"),
         ("Which two towns share the bridge?", "list"),
@@ -28,6 +30,11 @@ from rag.shape import ITEM_LEAD, MAX_ITEMS, items, shaped, wanted
         ("Who are its founders?", "list"),
         ("Who were all founders?", "list"),
         ("In what years were the bridges built?", "list"),
+        ("Who are Norvik's rivals?", "list"),
+        ("Who were the New Harbour Trust’s founders?", "list"),
+        ("What are acozivir's side effects?", "list"),
+        ("What are the drivers' demands?", "list"),
+        ("Which U.S. states are affected?", "list"),
         ("Name three suppliers.", "list"),
         ("Name the suppliers of the harbour.", "list"),
         ("List the suppliers of the harbour.", "list"),
@@ -42,6 +49,13 @@ from rag.shape import ITEM_LEAD, MAX_ITEMS, items, shaped, wanted
         ("What did James do?", "words"),
         ("What will Siemens have to pay?", "words"),
         ("Which sports team won?", "words"),
+        ("Which women's team won?", "words"),
+        ("Which women’s team won?", "words"),
+        ("What is Norvik's rival?", "words"),
+        ("What are people saying about Norvik's tugs?", "words"),
+        ("What are Norvik's tugs for?", "words"),
+        ("What are Norvik's tugs worth?", "words"),
+        ("What are the tugs made from?", "words"),
         ("Which Texas city is largest?", "words"),
         ("Which Treaty protects the harbour?", "words"),
         ("Which news agency did report it?", "words"),
@@ -68,7 +82,7 @@ def test_what_a_question_wants(question: str, shape: str) -> None:
 
 def test_time_is_linear_in_a_question() -> None:
     started = time.perf_counter()
-    for piece in (". ", "which ", "what cats of ", "who are all the "):
+    for piece in (". ", "which ", "what cats of ", "who are all the ", "who are a b ", "what is the ", "a.b-"):
         wanted(piece * (2000 // len(piece)))
     assert time.perf_counter() - started < 1  # quadratic, the first alone took as long
 
@@ -107,6 +121,9 @@ def test_what_no_comma_joins_or_comes_far_behind_stays_apart() -> None:
         ("They moved it to save money; nobody asked.", "save money", "to save money"),
         ("After the flood, the town was empty for weeks.", "empty", "the town was empty for weeks"),
         ("It was sold to the bank.", "bank", "It was sold to the bank"),
+        ("The crane, he said, was the cost of rust.", "cost of rust", "the cost of rust"),
+        ("The cause, he said, is that the crane broke.", "crane broke", "the crane broke"),
+        ("What broke, he said, was it.", "was it", "was it"),
         ("The town feared that it would not last.", "that it would not last", "that it would not last"),
     ],
 )
