@@ -27,6 +27,9 @@ _BARE_PAGE = re.compile(r"(?P<dash>[-–—] ?)?\d{1,3}(?: of \d{1,4})?(?(dash) 
 _LINE = re.compile(r"[^\n\r\x0b\x0c\x85\u2028\u2029]+")
 _FINAL = tuple(".!?。！？")
 _CLOSERS = "\"'”’»)]*_ \t"
+_SENTENCES = re.compile(r"(?<=[.!?])(?<!\b[A-WYZ]\.)\s+")
+"""An initial ("J. Doe") ends no sentence; "X" is a network."""
+_BARS = re.compile(r"(?<=\s)[|·•](?=\s)")
 
 # Patterns have to match a sentence of a line from its first letter to its last. They are invitations (an imperative
 # with what it is for), labels of navigation, and notices of law and credits: a sentence that tells of newsletters and
@@ -182,8 +185,8 @@ def mask(documents: Sequence[Document]) -> list[Document]:
     Looked at are the first and last ``EDGE`` lines, from the edge up to the first sentence of the article (a long
     line, or one with a final full stop that is no boilerplate itself); headline, byline and the like are passed over.
     There, a line is masked that matches a pattern of promotion, navigation or notice, or that stands at the same end of
-    several files of its folder; so are the short lines that end a document after a line such as "Recent stories". A
-    document that would lose half its text or more keeps all of it.
+    several articles of its folder (copies of one count once); so are the short lines that end a document after a line
+    such as "Recent stories". A document that would lose half its text or more keeps all of it.
     """
     repeated = _repeated(documents)
     found = []
@@ -298,9 +301,15 @@ def _boilerplate(document: Document, lines: list[Span], repeated: frozenset[tupl
 
 
 def _matches(pattern: re.Pattern[str], document: Document, span: Span) -> bool:
-    """Whether each sentence of a line matches. An initial ("J. Doe") ends none; "X" is a network."""
-    pieces = re.split(r"(?<=[.!?])(?<!\b[A-WYZ]\.)\s+", _unmasked(document, *span).strip())
-    return all(len(piece) <= SENTENCE_LIMIT and pattern.match(piece) for piece in pieces)
+    """Whether each sentence of a line matches, as a whole or in each of its pieces between bars."""
+
+    def told(piece: str) -> bool:
+        return len(piece) <= SENTENCE_LIMIT and pattern.match(piece) is not None
+
+    return all(
+        told(sentence) or (len(pieces := _BARS.split(sentence)) > 1 and all(map(told, pieces)))
+        for sentence in _SENTENCES.split(_unmasked(document, *span).strip())
+    )
 
 
 def _size(spans: Iterable[Span]) -> int:
@@ -341,16 +350,25 @@ def _folder(document: Document) -> str | None:
 
 
 def _repeated(documents: Sequence[Document]) -> dict[str | None, frozenset[tuple[str, str]]]:
-    """By folder: (end, key) of the edge lines that stand in at least 3 and 30 % of its documents."""
-    counts: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
-    sizes: Counter[str] = Counter()
+    """By folder: (end, key) of the edge lines that stand in at least 3 and 30 % of its articles.
+
+    Copies of one article are one article here, or its headline would be a repeated line.
+    """
+    edges: dict[tuple[str, int], set[tuple[str, str]]] = defaultdict(set)
     for document in documents:
         folder = _folder(document)
         if folder is None:
             continue
+        lines = _lines(document)
+        zones = _zones(document, lines)
+        article = _body(document, lines, {*zones[0], *zones[1]})
+        ends = zip(("head", "tail"), zones, strict=True)
+        edges[folder, article].update((end, key) for end, zone in ends for key in _keys(document, zone))
+    counts: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+    sizes: Counter[str] = Counter()
+    for (folder, _), found in edges.items():
+        counts[folder].update(found)
         sizes[folder] += 1
-        zones = zip(("head", "tail"), _zones(document, _lines(document)), strict=True)
-        counts[folder].update({(end, key) for end, zone in zones for key in _keys(document, zone)})
     return {
         folder: frozenset(
             edge
@@ -359,3 +377,10 @@ def _repeated(documents: Sequence[Document]) -> dict[str | None, frozenset[tuple
         )
         for folder, found in counts.items()
     }
+
+
+def _body(document: Document, lines: list[Span], edges: set[Span]) -> int:
+    """A number that copies of one article share: of its three longest lines that are no long promotion at its edges."""
+    kept = (span for span in lines if span not in edges or _short(document, span))
+    longest = sorted(kept, key=lambda span: span[0] - span[1])[:3]
+    return hash(tuple(document.text[start:end] for start, end in longest))

@@ -40,6 +40,22 @@ _CLOSERS = "\"'”’»)]}〉》」』】"
 _FOREIGN_END = re.compile(rf"[。！？｡।॥۔؟]+[{re.escape(_CLOSERS)}]*")
 # The end of a sentence before an opening quotation mark, which nupunkt often passes over.
 _BEFORE_QUOTE = re.compile(r"[.!?](?=\s+[“\"‘«][A-ZÀ-Þ])")
+# nupunkt learnt many plain words as abbreviations ("bank.", "month.", "Hall."): a word of three letters or more, or
+# "no", ends a sentence before a capital unless it stands here, written so; in capitals it is an acronym ("the SEC.").
+_PLAIN = re.compile(r"(?<![\w.'’&-])([^\W\d_]{3,}|no)\.(?=\s+[A-ZÀ-Þ])")
+_SHORT = """
+abbr approx assn assoc asst cert cont dept dist eds esp est etc excl fig figs govt illus inc incl intl lit ltd
+mfg misc natl orig prof resp trans univ viz vol vols
+"""
+_SHORT_NAMES = """
+Adm Ald Amb Ariz Atty Ave Benj Bldg Blvd Brig Bros Calif Capt Cdr Chap Chas Cie Cllr Cmdr Col Cols Colo Comm
+Conn Corp Cpl Del Det Dir Div Drs Edw Esq Evid Exec Fed Fla Gen Gens Geo Gov Govs Hist Hon Hwy Ill Ind Ins Insp
+Inst Int Intell Jas Jos Jour Kan Lieut Maj Mass Messrs Mich Minn Miss Mlle Mme Mont Mrs Msgr Mts Nat Neb Nev Nos
+Okla Ont Ore Penn Pfc Pharm Phil Pkwy Pres Proc Profs Prop Prov Pty Pub Pvt Que Rep Reps Rev Revs Robt Sask Sec
+Sen Sens Sgt Soc Spc Sta Supp Supt Tech Tel Tenn Tex Theo Thos Twp Ven Wash Wis Wyo Jan Feb Mar Apr Jun Jul Aug
+Sep Sept Oct Nov Dec Mon Tue Tues Wed Thu Thur Thurs Fri Sat Sun
+"""
+_ABBREVIATED = frozenset(f"{_SHORT} {_SHORT.title()} {_SHORT_NAMES}".split())
 # What never ends a sentence: forms of address before a name, words before an example, figure or number.
 _ADDRESS = re.compile(
     r"(?:^|[\s(\"'“‘-])(?:(?:Dr|Prof|Rev|Sen|Rep|Gov|Gen|Col|Lt|Maj|Capt|Cpl|Sgt|Adm|Msgr|Mme)s?|Mr|Mrs|Ms|Mx|Messrs|Mlle"
@@ -220,6 +236,7 @@ def _ends(text: str) -> list[int]:
     """Where the sentences of one line or paragraph end, ascending; the last is the text's end."""
     stops = set(_stops(text)) if _END.search(text) else set()
     stops |= {match.end() for match in _BEFORE_QUOTE.finditer(text) if _ends_word(text, match.start())}
+    stops |= {match.end() for match in _PLAIN.finditer(text) if match[1] not in _ABBREVIATED}
     if not text.isascii():
         stops |= {match.end() for match in _FOREIGN_END.finditer(text)}
     stops.discard(0)

@@ -20,7 +20,9 @@ def masked_lines(document: Document) -> list[str]:
 def article(
     *, head: tuple[str, ...] = (), body: tuple[str, ...] = (), tail: tuple[str, ...] = (), name: str = "a.txt"
 ) -> Document:
-    return Document(name, "\n".join([*head, *BODY[:2], *body, *BODY[2:], *tail]))
+    """An article; those of other names have other bodies, for copies of one count once."""
+    number = f"The plan is kept as number {name} at the town hall, where everyone may read it until the end of May."
+    return Document(name, "\n".join([*head, *BODY[:2], *body, number, *BODY[2:], *tail]))
 
 
 PROMOTION = [
@@ -36,6 +38,9 @@ PROMOTION = [
     "Follow us on Facebook",
     "Follow our reporter on Twitter: @harbournews.",
     "Like us on Facebook | Follow us on X",
+    "Subscribe to our newsletter | Follow us on X",
+    "Advertisement | Sign up now | Read more",
+    "Sign up now · Read more. | Back to top",
     "Download our app",
     "Read more",
     "Read more: Port traffic falls for a third year",
@@ -130,6 +135,8 @@ INFORMATION = [
     "Home prices fell by 3 %",
     "Comments by the mayor draw criticism",
     "Facebook",
+    "Sign up now | Harbour to grow",
+    "Sign up now|Read more",
     "Privacy policy",
     "Article edited by Ada Lovelace",
     "By our correspondent in Lisbon",
@@ -237,9 +244,34 @@ def test_repetition_in_few_documents_or_of_information_says_nothing() -> None:
         article(head=("3 May 2024", "By our staff"), tail=("The end of the report.",), name=f"{n}.txt")
         for n in range(5)
     ]
-    rows = [Document(f"a.jsonl#{n}", article(head=("Harbour Weekly",)).text) for n in range(5)]
+    rows = [Document(f"a.jsonl#{n}", article(head=("Harbour Weekly",), name=f"{n}").text) for n in range(5)]
     for documents in (two, many, dated, rows):
         assert all(document.masked == () for document in mask(documents))
+
+
+def test_copies_of_one_article_keep_their_headline_but_count_once() -> None:
+    text = article(head=("Harbour to grow",)).text
+    copies = [Document(f"{word}.txt", f"Outlet {word}\n{text}") for word in ("one", "two", "three")]
+    copies += [Document(f"copy{n}.txt", text) for n in range(3)]
+    others = [article(head=("Ferry runs aground",), name=f"x{n}.txt") for n in range(2)]
+    found = mask([*copies, *others])
+    assert [masked_lines(document) for document in found] == [[]] * 8
+    assert [document.title for document in found[3:6]] == ["Harbour to grow"] * 3
+    (*_, third) = found = mask([*copies, *others, article(head=("Ferry runs aground",), name="x2.txt")])
+    assert masked_lines(third) == ["Ferry runs aground"]  # three of four articles
+
+
+def test_articles_of_one_long_footer_are_no_copies() -> None:
+    note = "This text is meant for readers of the coast and takes the place of no advice, as the law has it. " * 2
+    long = tuple(line for line in PROMOTION if len(line) > 120)
+    wrapped = "Harbour Weekly\nThe harbour authority approved\na plan {0} of it on Tuesday\nthat costs a lot.\n" + note
+    short = "Harbour Weekly\nHarbour {0}\nFerry {0}\nTunnel {0}\n" + note
+    for documents in (
+        [article(head=("Harbour Weekly",), body=(note,), tail=long, name=f"{n}.txt") for n in range(3)],
+        [Document(f"{word}.txt", wrapped.format(word)) for word in ("one", "two", "three")],
+        [Document(f"{word}.txt", short.format(word)) for word in ("one", "two", "three")],
+    ):
+        assert all("Harbour Weekly" in masked_lines(document) for document in mask(documents))
 
 
 def test_a_footer_of_sentences_lets_the_lines_before_it_be_masked() -> None:
@@ -252,7 +284,7 @@ def test_a_footer_of_sentences_lets_the_lines_before_it_be_masked() -> None:
 def test_page_numbers_are_one_repeated_line(form: str) -> None:
     lines = [form.format(n) for n in range(1, 4)]
     for end in ("head", "tail"):
-        documents = [article(**{end: (line,)}, name=f"{line[:3]}.txt") for line in lines]
+        documents = [article(**{end: (line,)}, name=f"{n}.txt") for n, line in enumerate(lines)]
         assert [masked_lines(document) for document in mask(documents)] == [[line] for line in lines]
 
 
