@@ -99,8 +99,9 @@ def build_documents(documents: Sequence[Document], root: Path, progress: Progres
 def is_stale(generation: store.Generation) -> bool:
     """Whether the files the index was built from have changed, gone or been joined by others since.
 
-    Told by path, size, modification time and inode, as version control does: no file is read. One that this version
-    would build otherwise (another recipe, other weights of the embedded encoder) is stale, too.
+    Told by a file's path, size, modification time and inode, as version control does, and by whether it may be read;
+    none is read. An index that this version would build otherwise (another recipe, other weights of the embedded
+    encoder) is stale, too.
     """
     manifest = generation.manifest
     reweighted = manifest["model"] == EMBEDDED and manifest["encoder"] != EmbeddedEncoder.identity
@@ -285,9 +286,10 @@ def _stats(sources: Sequence[Source]) -> dict[str, list[int]]:
     for source in sources:
         try:
             facts = source.path.stat()
-            stats[source.doc_id] = [facts.st_size, facts.st_mtime_ns, facts.st_ino]
+            readable = os.access(source.path, os.R_OK)  # a change of permissions alters nothing else here
+            stats[source.doc_id] = [facts.st_size, facts.st_mtime_ns, facts.st_ino, int(readable)]
         except OSError:
-            stats[source.doc_id] = [-1, -1, -1]
+            stats[source.doc_id] = [-1, -1, -1, 0]
     return stats
 
 

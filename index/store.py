@@ -32,7 +32,7 @@ FORMAT = 1
 KEPT = 2
 _GENERATION = re.compile(r"gen-(\d{6,12})")
 _MANIFEST_BYTES = 64 * 2**20
-_ARRAY = re.compile(r"[a-z][a-z0-9_.]{0,62}\.npy")
+_FILE = re.compile(r"MANIFEST\.json|documents\.jsonl|texts\.bin|[a-z][a-z0-9_.]{0,62}\.npy")
 _MANIFEST: dict[str, type] = {
     "created": str,
     "documents": int,
@@ -110,11 +110,17 @@ def writing(root: Path) -> Iterator[None]:
 
 
 def _refuse_strangers(root: Path) -> None:
-    """Old generations are removed by name, so an index never shares a folder with other people's files."""
+    """Generations are removed whole, so an index shares neither its folder nor theirs with other people's files."""
+    others = []
     with os.scandir(root) as entries:
         for entry in entries:
-            if entry.name not in ("writer.lock", "CURRENT", "CURRENT.new") and not _GENERATION.fullmatch(entry.name):
-                raise InputError(f"{root} holds other files ({entry.name}): give an --index folder of its own")
+            if _GENERATION.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
+                with suppress(FileNotFoundError), os.scandir(entry) as files:  # another writer may be removing it
+                    others += [f"{entry.name}/{f.name}" for f in files if f.is_dir() or not _FILE.fullmatch(f.name)]
+            elif entry.name not in ("writer.lock", "CURRENT", "CURRENT.new"):
+                others.append(entry.name)
+    if others:
+        raise InputError(f"{root} holds other files ({others[0]}): give an --index folder of its own")
 
 
 def publish(
@@ -387,9 +393,7 @@ def _read_manifest(folder: Path, digest: str) -> dict[str, Any]:
             if type(manifest[name]) is not kind:
                 raise TypeError(f"{name} is no {kind.__name__}")
         names = set(manifest["files"])
-        if not {"documents.jsonl", "texts.bin"} <= names or not all(
-            _ARRAY.fullmatch(name) for name in names - {"documents.jsonl", "texts.bin"}
-        ):
+        if not {"documents.jsonl", "texts.bin"} <= names or not all(map(_FILE.fullmatch, names)):
             raise ValueError("it names files that no index has")
         for facts in manifest["files"].values():
             if type(facts["bytes"]) is not int or type(facts["sha256"]) is not str:

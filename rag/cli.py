@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         abandon_output()
         complain(f"{error.strerror or error} ({error.filename or 'while writing the result'}): mend that and try again")
-    except (KeyboardInterrupt, ImportError):
+    except (KeyboardInterrupt, ImportError, RuntimeError):
         if not stopping.asked:
             raise
         complain("stopped")
@@ -213,6 +213,7 @@ def _search(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
+    from index.find import printable
     from index.store import open_current
     from rag.render import document_json, document_text, documents_json, plain
 
@@ -225,7 +226,8 @@ def _show(options: argparse.Namespace) -> int:
         else:
             print("\n".join(plain(record.doc_id) for record in generation.records))
         return ANSWERED
-    row = generation.rows.get(options.document)
+    # The shell gives a file's name as its bytes are, also where they are not UTF-8; an id has it as listed.
+    row = generation.rows.get(options.document, generation.rows.get(printable(options.document)))
     if row is None:
         raise InputError(f"the index holds no document {options.document!r}: `rag show` without a name lists them")
     document = generation.document(row)

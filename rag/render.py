@@ -4,6 +4,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +18,16 @@ if TYPE_CHECKING:
     from index.search import Index
     from index.store import Generation
 
+_BYTES = {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
+"""What Python makes of a file name's bytes that are not UTF-8, and how ids have them (``index.find.printable``)."""
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def plain(text: str) -> str:
-    """The text on one line, with control and bidi characters shown as ``\\x..`` marks."""
+    """The text on one line, with control and bidi characters, and bytes that are not UTF-8, as ``\\x..`` marks."""
     return "".join(
-        " " if c in "\n\r\t\f\v\x85\u2028\u2029" else f"\\x{ord(c):02x}" if _invisible(c) else c for c in text
+        " " if c in "\n\r\t\f\v\x85\u2028\u2029" else f"\\x{ord(c):02x}" if _invisible(c) else c
+        for c in text.translate(_BYTES)
     )
 
 
@@ -175,8 +179,9 @@ class Style:
 
 def shown_path(path: str) -> str:
     """The path relative to the working directory where it lies below it."""
-    place = Path(path)
-    return str(place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place)
+    with suppress(ValueError, OSError):  # it lies elsewhere; the working directory is gone
+        return str(Path(path).relative_to(Path.cwd()))
+    return str(Path(path))
 
 
 def file_line(path: str, line: int) -> int | None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from index.errors import RagError
-from rag.render import json_line, plain
+
+# What else is needed is imported where it is: until `Stopping` listens, Ctrl+C ends in a traceback.
 
 
 def survive_odd_output() -> None:
@@ -33,6 +34,8 @@ def abandon_output() -> None:
 
 def complain(sentence: str, program: str = "rag") -> None:
     """Say on stderr what is wrong, in one line."""
+    from rag.render import plain
+
     with suppress(OSError):  # there may be nobody left to complain to
         print(f"{program}: {plain(sentence)}", file=sys.stderr, flush=True)
 
@@ -49,11 +52,16 @@ def exit_code(program: str, work: Callable[[], object]) -> int:
 
 def print_json(value: object) -> None:
     """One line of JSON, in ASCII where the output is not UTF-8."""
+    from rag.render import json_line
+
     print(json_line(value, ascii_only=codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8"))
 
 
 class Stopping:
-    """Whether Ctrl+C was pressed inside: in the import of a compiled module it comes out as an ImportError."""
+    """Whether Ctrl+C was pressed inside.
+
+    In an import it comes out as an ImportError (of a compiled module) or a RuntimeError (while a class is made).
+    """
 
     asked = False
 

@@ -79,6 +79,9 @@ def test_a_file_without_permission_fails(tmp_path: Path, write: Write) -> None:
     report = build([folder], tmp_path / "index")
     assert [(r.path, r.reason) for r in report.failed] == [("b.txt", "cannot be read (permission denied)")]
     assert adds_up(report)
+    assert not is_stale(store.open_current(tmp_path / "index"))
+    (folder / "b.txt").chmod(0o600)
+    assert is_stale(store.open_current(tmp_path / "index"))
 
 
 def test_a_link_to_itself_fails(tmp_path: Path, write: Write) -> None:
@@ -342,6 +345,23 @@ def test_stale_when_anything_changed(tmp_path: Path, write: Write, monkeypatch: 
     assert not stale()
     folder.rename(tmp_path / "moved")
     assert stale()
+
+
+def test_a_file_that_may_be_read_at_last_makes_the_index_stale(
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that ``stat`` tells of it changes but its permissions, and root may read whatever they say."""
+    folder, root = write(tmp_path / "in", {"a.txt": ONE, "b.txt": TWO}), tmp_path / "index"
+    refused = {folder / "b.txt"}
+    monkeypatch.setattr(os, "access", lambda path, mode: mode == os.R_OK and path not in refused)
+    build([folder], root)
+    assert not is_stale(store.open_current(root))
+    refused.clear()
+    assert is_stale(store.open_current(root))
+    build([folder], root)
+    assert not is_stale(store.open_current(root))
+    refused.add(folder / "a.txt")
+    assert is_stale(store.open_current(root))
 
 
 def test_documents_in_memory(tmp_path: Path) -> None:

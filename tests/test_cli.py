@@ -356,6 +356,36 @@ def test_a_damaged_index_and_files_in_its_place(rag: Run, tmp_path: Path, write:
     assert "another process" in err
 
 
+def test_names_that_are_not_utf_8(rag: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are shown alike wherever they are shown, and may be given as shown or as the shell has them."""
+    decide(monkeypatch, answers=True)
+    name, shown = os.fsdecode(b"caf\xe9.txt"), "caf\\xe9.txt"
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_text("The mill was built in 1862.")
+    monkeypatch.chdir(tmp_path / "in")
+    monkeypatch.setenv("RAG_INDEX", "../index")
+    assert rag("index", ".")[0] == 0
+    assert rag("show") == (0, f"{shown}\n", "")
+    assert f"{shown}:1" in rag("search", "mill")[1]
+    assert f" {shown}:1\n" in rag("ask", "When was the mill built?", "--reader", "none")[1]
+    for given in (shown, name):
+        assert rag("show", given) == (0, "The mill was built in 1862.\n", "")
+    assert rag("show", "none" + name)[0] == 2
+
+
+def test_a_working_directory_that_is_gone(
+    rag: Run, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for command in (["search", "mill"], ["ask", QUESTION, "--reader", "none"], ["show", "mill.txt"], ["status"]):
+        code, out, err = rag(*command)
+        assert code in (0, 1)
+        assert out
+        assert err == ""
+
+
 # Terminals
 
 

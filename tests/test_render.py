@@ -70,6 +70,7 @@ def test_plain() -> None:
     assert plain("a\u202eb\ufeff") == "a\\x202eb\\xfeff"
     assert plain("é 👨\u200d👩\u200d👧 مرحبا e\u0301") == "é 👨\u200d👩\u200d👧 مرحبا e\u0301"
     assert plain("\ud800") == "\\xd800"
+    assert plain("caf\udce9 \udc80\udcff") == "caf\\xe9 \\x80\\xff"
 
 
 @given(st.text())
@@ -196,6 +197,10 @@ def test_documents_as_text() -> None:
 def test_paths_are_shown_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert shown_path(str(tmp_path / "a" / "b.txt")) == str(Path("a/b.txt"))
+    assert shown_path("/elsewhere/b.txt") == "/elsewhere/b.txt"
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
     assert shown_path("/elsewhere/b.txt") == "/elsewhere/b.txt"
 
 

@@ -3,6 +3,8 @@
 import errno
 import io
 import os
+import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -100,6 +102,45 @@ def test_strangers_are_left_alone(tmp_path: Path, stranger: str) -> None:
     with pytest.raises(InputError, match="an --index folder of its own"):
         publish(tmp_path, 1)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(stranger, "mine")]
+
+
+@pytest.mark.parametrize("stranger", ["notes.txt", "notes.npy/notes.txt", ".git/config", "texts.bin/notes.txt"])
+def test_strangers_in_a_folder_that_is_named_as_ours_are_left_alone(tmp_path: Path, stranger: str) -> None:
+    file = tmp_path / "gen-000001" / stranger
+    file.parent.mkdir(parents=True)
+    file.write_text("mine")
+    named = re.escape(f"(gen-000001/{stranger.split('/')[0]})")
+    with pytest.raises(InputError, match=f"{named}: give an --index folder of its own"):
+        publish(tmp_path, 1)
+    assert file.read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["gen-000001"]
+
+
+def test_strangers_that_are_named_as_ours_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    for at, make in enumerate((lambda path: path.write_text("mine"), lambda path: path.symlink_to("../mine"))):
+        root = tmp_path / f"index{at}"
+        root.mkdir()
+        make(root / "gen-000001")
+        with pytest.raises(InputError, match=r"\(gen-000001\): give an --index folder of its own"):
+            publish(root, 1)
+        assert [path.name for path in root.iterdir()] == ["gen-000001"]
+
+
+def test_a_generation_may_go_while_strangers_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process is writing, and removes what it keeps no longer."""
+    publish(tmp_path, 1)
+    scandir = os.scandir
+
+    def overtaken(path: Any) -> Any:
+        if isinstance(path, os.DirEntry):  # a generation, in the index
+            shutil.rmtree(path)
+        return scandir(path)
+
+    with store.writing(tmp_path):
+        monkeypatch.setattr(os, "scandir", overtaken)
+        with pytest.raises(IndexBusy), store.writing(tmp_path):
+            pass
 
 
 def test_what_is_no_array_is_not_published(tmp_path: Path) -> None:

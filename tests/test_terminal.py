@@ -96,16 +96,44 @@ def test_closed_outputs_and_full_disks(root: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
-def test_a_stop_inside_an_import_is_a_stop(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("error", [ImportError, RuntimeError])
+def test_a_stop_inside_an_import_is_a_stop(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: type[Exception]
+) -> None:
     def interrupted(_: object) -> int:
-        with suppress(KeyboardInterrupt):  # as the import of a compiled module does
+        with suppress(KeyboardInterrupt):  # as the import of a compiled module does, and the making of a class
             signal.raise_signal(signal.SIGINT)
-        raise ImportError("initialization failed")
+        raise error("initialization failed")
+
+    def failed(_: object) -> int:
+        raise error
 
     monkeypatch.setattr("rag.cli._status", interrupted)
     assert main(["status"]) == 2
     assert capsys.readouterr().err == "rag: stopped\n"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    monkeypatch.setattr("rag.cli._status", lambda _: __import__("no_such_module"))
-    with pytest.raises(ImportError):
+    monkeypatch.setattr("rag.cli._status", failed)
+    with pytest.raises(error):
         main(["status"])
+
+
+STOPPED = """
+import signal, sys
+from importlib.abc import MetaPathFinder
+
+class CtrlC(MetaPathFinder):
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] in ("index", "rag") and name not in EARLY:
+            sys.meta_path.remove(self)
+            signal.raise_signal(signal.SIGINT)
+
+EARLY = "rag", "rag.cli", "rag.terminal", "index", "index.errors"
+sys.meta_path.insert(0, CtrlC())
+from rag.cli import main
+sys.exit(main(["status"]))
+"""
+
+
+def test_a_stop_in_the_first_import_that_takes_its_time(root: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", STOPPED], cwd=HERE, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "rag: stopped\n")
