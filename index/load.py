@@ -24,6 +24,8 @@ from index.strict import TwiceError, loads
 
 MAX_BYTES = 50_000_000
 """Larger files are skipped, unread."""
+ID_LIMIT = 1_000
+"""Characters of the longest id of a line in `.jsonl`: links to citations hold it, in up to twelve bytes a character."""
 CONTROL_SHARE = 0.01
 """A file with a larger share of control characters is binary."""
 DETECTION_BYTES = 100_000
@@ -297,6 +299,8 @@ def _json_line(line: bytes, doc_id: str, number: int, seen: set[str]) -> Documen
     identity = _line(fields["id"]) or _line(fields["_id"])
     if identity is None:
         raise _RefusedError("failed", "field 'id' is missing or empty")
+    if len(identity) > ID_LIMIT:
+        raise _RefusedError("failed", f"field 'id' has {len(identity):,} characters: at most {ID_LIMIT:,} can be cited")
     if not (fields["text"] or "").strip():
         raise _RefusedError("failed", "field 'text' is missing or empty")
     if identity in seen:

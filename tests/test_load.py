@@ -298,6 +298,15 @@ def test_jsonl(tmp_path: Path) -> None:
     assert reasons[7] == "line 11: not UTF-8"
 
 
+def test_an_id_that_no_link_could_hold(tmp_path: Path) -> None:
+    lines = [json.dumps({"id": "文" * length, "text": "a"}).encode() for length in (1000, 1001)]
+    kept, refused = read(Source(write(tmp_path / "a.jsonl", b"\n".join(lines)), "a.jsonl"))
+    assert isinstance(kept, Document)
+    assert isinstance(refused, Rejected)
+    assert (refused.kind, refused.path) == ("failed", "a.jsonl#line 2")
+    assert refused.reason == "line 2: field 'id' has 1,001 characters: at most 1,000 can be cited"
+
+
 @pytest.mark.parametrize(
     ("given_date", "expected"),
     [

@@ -68,10 +68,24 @@ def test_bodies(client: TestClient, body: bytes, status: int) -> None:
 
 
 def test_a_body_of_another_type_is_told_what_to_be(client: TestClient) -> None:
-    for sent in ({"data": {"question": "mill"}}, {"content": b"{", "headers": {"content-type": "application/json"}}):
+    typed = {"content-type": "application/json"}
+    for sent, status in (
+        ({"data": {"question": "mill"}}, 422),
+        ({"content": b"{", "headers": typed}, 422),
+        ({"content": '{"question": "Mühle"}'.encode("latin-1"), "headers": typed}, 400),
+    ):
         answer = client.post("/api/v1/ask", **sent)
-        assert answer.status_code == 422
+        assert answer.status_code == status
         assert answer.json()["detail"].endswith("with the header Content-Type: application/json")
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [("/api/v1/ask", "GET, HEAD, POST"), ("/api/v1/status", "GET, HEAD"), ("/?q=mill", "GET, HEAD")],
+)
+def test_another_method_is_told_which_there_are(client: TestClient, path: str, allowed: str) -> None:
+    answer = client.delete(path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
 def test_json_cannot_steer_a_terminal(client: TestClient) -> None:

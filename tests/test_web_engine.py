@@ -133,6 +133,24 @@ def test_a_new_generation_is_noticed_and_a_damaged_one_is_not_taken(
     assert opened[-1] == client.get("/healthz").json()["generation"]
 
 
+def test_a_generation_that_was_there_but_half_is_tried_again(
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, root = write(tmp_path / "in", {"a.txt": "The mill was built in 1862.\n"}), tmp_path / "index"
+    build([folder], root)
+    engine = Engine(root, lambda: Pipeline(Index.open(root), SentenceReader(), ANSWERS))
+    write(folder, {"a.txt": "The mill was built in 1901.\n"})
+    build([folder], root)
+    (root / "gen-000002").rename(tmp_path / "late")
+    monkeypatch.setattr("web.engine.REOPEN_AFTER", 0.3)
+    assert engine.current().pipeline.index.generation.name == "gen-000001"
+    (tmp_path / "late").rename(root / "gen-000002")
+    assert engine.current().pipeline.index.generation.name == "gen-000001"  # not at every request
+    time.sleep(0.4)
+    assert engine.current().pipeline.index.generation.name == "gen-000002"
+    assert engine.trouble is None
+
+
 def test_an_index_that_is_removed_and_built_anew_is_opened(tmp_path: Path, write: Write) -> None:
     folder, root = write(tmp_path / "in", {"a.txt": "The mill was built in 1862.\n"}), tmp_path / "index"
     build([folder], root)

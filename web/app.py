@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match, Route
 from starlette.staticfiles import StaticFiles
 
 from index.errors import InputError, RagError
@@ -39,9 +40,10 @@ def create_app(engine: Engine, hosts: Iterable[str], heard: Heard | None = None)
     heard = heard or (lambda question: None)
     pages = _Pages()
     _routes(app, engine, pages, heard)
-    app.include_router(api_routes(engine, heard))
+    api = api_routes(engine, heard)
+    app.include_router(api)
     app.mount("/static", StaticFiles(directory=Path(str(resources.files("web"))) / "static"))
-    _errors(app, pages)
+    _errors(app, pages, [*app.routes, *api.routes])
     return Safety(app, hosts)
 
 
@@ -139,14 +141,26 @@ def _about(opened: Opened, engine: Engine) -> dict[str, Any]:
     }
 
 
+NO_OBJECT = "the body is no JSON object: send one, with the header Content-Type: application/json"
+
+
 def _wrong(error: Mapping[str, Any]) -> str:
     """One of pydantic's errors, in a sentence; of a body that is no object, what to send instead."""
     if error["loc"] == ("body",) or error["type"] == "json_invalid":
-        return "the body is no JSON object: send one, with the header Content-Type: application/json"
+        return NO_OBJECT
     return f"{'.'.join(map(str, error['loc'][1:]))}: {error['msg']}"
 
 
-def _errors(app: FastAPI, pages: _Pages) -> None:
+def _methods(routes: Iterable[BaseRoute], request: Request) -> list[str]:
+    """The methods that the path of ``request`` answers."""
+    found = {"HEAD"}
+    for route in routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return sorted(found)
+
+
+def _errors(app: FastAPI, pages: _Pages, routes: Iterable[BaseRoute]) -> None:
     def failed(request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
         phrase = HTTPStatus(status).phrase
         if request.scope["path"].startswith("/api/"):
@@ -159,7 +173,12 @@ def _errors(app: FastAPI, pages: _Pages) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        return failed(request, error.status_code, error.detail, error.headers)
+        # A 400 is FastAPI's own, of a body that its parser gave up on; ours are InputErrors.
+        detail = NO_OBJECT if error.status_code == 400 else error.detail
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        if error.status_code == 405:  # the framework names the methods of the first route that has the path
+            headers["allow"] = ", ".join(_methods(routes, request))
+        return failed(request, error.status_code, detail, headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:

@@ -1,6 +1,7 @@
 """The open pipeline behind the server: swapped when a new generation is published, asked by few at once."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
@@ -18,6 +19,8 @@ AT_ONCE = 4
 SECONDS = 10.0
 RETRY_AFTER = 2
 """Seconds after which one who was turned away may try again."""
+REOPEN_AFTER = 5.0
+"""Seconds after which a generation that could not be opened is tried again: it may have been copied in only half."""
 T = TypeVar("T")
 
 
@@ -62,6 +65,7 @@ class Engine:
         self._open = open_pipeline
         self._opening = threading.Lock()
         self._refused: tuple[str, str] | None = None
+        self._try_at = 0.0
         self._opened = Opened(open_pipeline())
         self._places = threading.BoundedSemaphore(AT_ONCE)
         self._workers = ThreadPoolExecutor(AT_ONCE, "question")
@@ -87,7 +91,7 @@ class Engine:
         if current is None:
             self.trouble, self._refused = f"The index at {self.root} is gone; what was open is still asked", None
             return self._opened
-        if current == self._refused:
+        if current == self._refused and time.monotonic() < self._try_at:
             return self._opened
         if self._opening.acquire(blocking=False):
             try:
@@ -95,6 +99,7 @@ class Engine:
                 self.trouble = self._refused = None
             except RagError as error:
                 self.trouble, self._refused = _passed_over(error), current
+                self._try_at = time.monotonic() + REOPEN_AFTER
             finally:
                 self._opening.release()
         return self._opened
