@@ -168,7 +168,7 @@ def figures(rows: Sequence[Asked], calibration: Calibration) -> dict[str, float]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fit and report; 0, or 2 and a sentence on stderr."""
-    parser = argparse.ArgumentParser(prog="python -m eval.calibration", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m eval.calibration", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("set", type=Path, help="SQuAD 1.1 dev as SQuAD JSON")
     parser.add_argument("--reader", help="as for `rag ask`")
     parser.add_argument("--questions", type=int, default=3000, help="of each half (3000)")

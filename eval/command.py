@@ -284,11 +284,10 @@ def _manifest(library: Library) -> Mapping[str, Any]:
 
 def own_index(question_set: QuestionSet) -> Path:
     """The index of the corpus that a set brings; vectors of an earlier one are taken over."""
-    from platformdirs import user_cache_path
-
     from index.build import build_documents
+    from index.user import user_folder
 
-    root = user_cache_path("citespan") / "eval" / question_set.sha256[:24]
+    root = user_folder("cache") / "eval" / question_set.sha256[:24]
     with progress() as report:
         build_documents(question_set.corpus or (), root, report)
     return root

@@ -28,6 +28,7 @@ from eval.run import blame_json
 from eval.samples import mean
 from index.errors import InputError, RagError
 from index.search import Index
+from index.user import user_folder
 from rag.pipeline import Pipeline
 from rag.readers import load_reader
 
@@ -248,16 +249,14 @@ def _commit() -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; 0, or 2 and a sentence on stderr. Progress goes to stderr."""
-    parser = argparse.ArgumentParser(prog="python -m eval.open_sets", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m eval.open_sets", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("data", type=Path, metavar="DATA", help="the folder that holds the sets")
     parser.add_argument("--questions", type=int, metavar="N", help="N of each set, evenly spaced (all)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where finished rows are kept (the user's cache)")
     options = parser.parse_args(arguments)
     if options.questions is not None and options.questions < 1:
         parser.error("--questions takes a number from 1 on")
-    from platformdirs import user_cache_path
-
-    out: Path = options.out or user_cache_path("citespan") / "open-sets" / code_hash()
+    out: Path = options.out or user_folder("cache") / "open-sets" / code_hash()
     try:
         out.mkdir(parents=True, exist_ok=True)
         reader = load_reader(None)

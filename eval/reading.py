@@ -125,7 +125,7 @@ def export(folder: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print one line of figures each; 0, or 2 and a sentence on stderr."""
-    parser = argparse.ArgumentParser(prog="python -m eval.reading", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m eval.reading", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("sets", type=Path, help="the folder that holds the sets")
     parser.add_argument("--questions", type=int, default=3000, help="at most so many of each set, drawn (3000)")
     parser.add_argument("--seed", type=int, default=0)

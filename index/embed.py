@@ -141,7 +141,7 @@ def _folder_of(model: str) -> Path:
         return folder
     if folder.exists():
         raise ModelError(f"{model} is a file; expected the folder of a sentence-transformers model, or a model's name.")
-    with _quietly():
+    with offline():
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
@@ -189,8 +189,8 @@ def _content_hash(folder: Path) -> str:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """Offline, without progress bars or warnings: failures are told by exceptions."""
+def offline() -> Iterator[None]:
+    """Hugging Face's libraries without the network, progress bars and warnings: failures are told by exceptions."""
     os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is first imported
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     with warnings.catch_warnings():
@@ -200,7 +200,7 @@ def _quietly() -> Iterator[None]:
 
 def _load(folder: Path, name: str) -> Any:
     """The folder as a SentenceTransformer; ModelError when it is none."""
-    with _quietly():
+    with offline():
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
 

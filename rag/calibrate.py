@@ -16,6 +16,7 @@ from pathlib import Path
 
 from index.errors import ModelError
 from index.passage import Hit
+from index.user import user_folder
 from rag.evidence import Group
 from rag.reader import Reader
 
@@ -62,9 +63,9 @@ class Calibration:
     def of(cls, reader: Reader) -> "Calibration":
         """The calibration fitted for this reader; ModelError when there is none."""
         table = json.loads(resources.files("rag").joinpath(FILE).read_text("utf-8"))
-        own = own_file()
         try:
-            if reader.identity not in table and own.is_file():
+            # Who asks with what ships needs no home folder.
+            if reader.identity not in table and (own := own_file()).is_file():
                 table = json.loads(own.read_text("utf-8"))
             entry = table.get(reader.identity)
             if entry is not None:
@@ -74,7 +75,7 @@ class Calibration:
                     raise ValueError("a weight that is no number")
                 return cls(weights, bias, threshold)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            raise ModelError(f"{own}: no calibration can be read from it; remove it and fit anew") from None
+            raise ModelError(f"{own_file()}: no calibration can be read from it; remove it and fit anew") from None
         raise ModelError(
             f"no confidence was fitted for the reader {reader.name!r}, and none is shown without: fit it once with "
             f"`python -m eval.calibration SQUAD.json --reader {reader.name} --write`, or leave --reader out"
@@ -97,9 +98,7 @@ class Calibration:
 
 def own_file() -> Path:
     """Where the calibrations of readers that do not ship are kept."""
-    from platformdirs import user_data_path
-
-    return user_data_path("citespan") / "calibration.json"
+    return user_folder("data") / "calibration.json"
 
 
 def reason(hits: Sequence[Hit]) -> str:

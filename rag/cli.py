@@ -296,14 +296,13 @@ def refreshed(corpus: Path) -> Path:
     """The index kept for ``corpus`` in the user's cache, by its path; built when absent or when a file has changed."""
     import hashlib
 
-    from platformdirs import user_cache_path
-
     from index.build import is_stale
     from index.errors import IndexDamaged, IndexMismatch, IndexMissing
     from index.store import open_current
+    from index.user import user_folder
 
     key = hashlib.sha256(os.fsencode(os.path.realpath(corpus))).hexdigest()[:24]
-    root = user_cache_path("citespan") / "indexes" / key
+    root = user_folder("cache") / "indexes" / key
     try:
         stale = is_stale(open_current(root))
     except (IndexMissing, IndexDamaged, IndexMismatch):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from index.embed import offline
 from index.errors import ModelError
 from index.minilm import encodable
 from rag.minireader import QUESTION_TOKENS, STRIDE, TOKENS
@@ -27,8 +28,9 @@ class HuggingFaceReader:
 
     def __init__(self, name: str) -> None:
         """Load tokenizer and weights; ModelError when they cannot be had or are not for this task."""
-        from transformers import AutoModelForQuestionAnswering, AutoTokenizer
-        from transformers.utils import logging
+        with offline():  # ``local_files_only`` keeps no library from asking for other things than files
+            from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+            from transformers.utils import logging
 
         logging.set_verbosity_error()
         logging.disable_progress_bar()

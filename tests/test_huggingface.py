@@ -1,6 +1,11 @@
 """A Hugging Face model as a reader: the same logits as the network that ships, and clear words when there is none."""
 
+import os
 import shutil
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +95,29 @@ def test_a_folder_that_is_none_and_a_model_without_the_head(exported: Path, tmp_
 def test_the_embedded_readers_have_their_calibration() -> None:
     for name in (None, "none"):
         assert 0 < Calibration.of(load_reader(name)).threshold < 1
+
+
+@pytest.mark.slow
+def test_nothing_is_asked_of_the_hub(tmp_path: Path) -> None:
+    """Not even for what is no file of a model: huggingface_hub 2 asks for a list of agents when it is first used."""
+    heard: list[str] = []
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(self.path)
+            self.send_error(404)
+
+        do_HEAD = do_GET  # noqa: N815
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as hub:
+        threading.Thread(target=hub.serve_forever, daemon=True).start()
+        environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+        environment |= {"HF_HOME": str(tmp_path), "HF_ENDPOINT": f"http://127.0.0.1:{hub.server_port}"}
+        script = "from rag.readers import load_reader; load_reader('acme/absent')"
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=Path(__file__).parents[1], env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        hub.shutdown()
+    assert "ModelError: the reader 'acme/absent' cannot be loaded" in done.stderr
+    assert heard == []

@@ -92,7 +92,7 @@ def _served(root: Path, pipeline: Pipeline) -> Iterator[Callable[[str], None]]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the figures as one JSON object."""
-    parser = argparse.ArgumentParser(prog="python -m web.bench", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m web.bench", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--corpus", type=Path, required=True, help="a folder or file, indexed or refreshed first")
     parser.add_argument("--pairs", type=int, default=100, help="how often each way is asked (100)")
     options = parser.parse_args(arguments)

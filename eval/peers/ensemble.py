@@ -64,7 +64,9 @@ def hits(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a line a ranker; 0, or 2 and a sentence on stderr."""
-    parser = argparse.ArgumentParser(prog="python -m eval.peers.ensemble", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m eval.peers.ensemble", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("set", type=Path)
     parser.add_argument("--corpus", type=Path, required=True)
     options = parser.parse_args(arguments)

@@ -20,7 +20,7 @@ from rag.training.network import load_reader, mean, to_transformers
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m rag.training.mean", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m rag.training.mean", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("out", type=Path, help="file to write")
     parser.add_argument("parts", nargs="+", metavar="FILE=SHARE", help="weights of a reader and their share")
     options = parser.parse_args(arguments)
