@@ -7,10 +7,13 @@ from eval.asked import Library
 from eval.holders import Sentences
 from eval.questions import Question, QuestionSet
 from eval.samples import mean
-from eval.spans import holds, plain
+from eval.spans import holds
+from index.errors import InputError
 from index.passage import Document, Passage
 from index.sentences import blanked
 from rag.bounds import visible
+from rag.normal import normalise, wording
+from rag.pipeline import checked
 
 COPIED = 0.45
 """Mean share of a question's content words that may stand in a gold sentence (``eval/sets/README.md``): above it a set
@@ -64,8 +67,14 @@ def check_json(question_set: QuestionSet, findings: Iterable[Finding]) -> dict[s
 def _duplicates(questions: Iterable[Question]) -> Iterator[Finding]:
     seen: dict[tuple[str, tuple[str, ...]], Question] = {}
     for question in questions:
+        try:
+            checked(question.question)
+        except InputError as error:
+            yield _at(question, "question", f"cannot be asked: {error}")
+        if question.multi and len(set(map(normalise, question.answers))) < len(question.answers):
+            yield _at(question, "answers", "name an item twice, so that no list can be right; leave one out")
         # SQuAD asks the same words of different paragraphs: there they are different questions.
-        key = (plain(question.question), tuple(question.gold) if question.places else ())
+        key = (wording(question.question), tuple(question.gold) if question.places else ())
         before = seen.setdefault(key, question)
         if before is not question and key[0]:
             first = f"on line {before.line}" if before.line else f"as {before.id!r}"
@@ -104,13 +113,16 @@ class _Gold:
                 documents.append(self._library.document(doc_id))
             else:
                 yield _at(question, "documents", f"the index holds no document {doc_id!r}; index it, or mend the id")
-        if documents and question.places:
+        placed = [start >= 0 for _, start in question.places] or [False] * len(question.answers)
+        if documents:
             yield from self._placed(question)
-        elif documents and question.answers:
-            yield from self._worded(question, documents)
+            yield from self._worded(question, documents, [number for number, has in enumerate(placed) if not has])
+        if documents and not question.places:
+            yield from self._named(question, documents)
 
-    def _worded(self, question: Question, documents: list[Document]) -> Iterator[Finding]:
-        for number, answer in enumerate(question.answers):
+    def _worded(self, question: Question, documents: list[Document], numbers: list[int]) -> Iterator[Finding]:
+        for number in numbers:
+            answer = question.answers[number]
             if not any(holds(document.text, [answer]) for document in documents):
                 yield _at(
                     question, f"answers[{number}]", f"{answer!r} stands in none of its documents; mend one of them"
@@ -121,13 +133,15 @@ class _Gold:
                 yield _at(
                     question, f"answers[{number}]", f"{answer!r} stands in no sentence whole; nothing can answer it"
                 )
+
+    def _named(self, question: Question, documents: list[Document]) -> Iterator[Finding]:
         for number, document in enumerate(documents):
-            if not holds(document.text, question.answers):
+            if question.answers and not holds(document.text, question.answers):
                 problem = f"{document.doc_id!r} holds none of the answers; leave it out, or add what it says"
                 yield _at(question, f"documents[{number}]", problem)
 
     def _placed(self, question: Question) -> Iterator[Finding]:
-        for number, (answer, (doc_id, start)) in enumerate(zip(question.answers, question.places, strict=True)):
+        for number, (answer, (doc_id, start)) in enumerate(zip(question.answers, question.places, strict=False)):
             if start < 0 or doc_id not in self._known:
                 continue
             end = start + len(answer)

@@ -238,6 +238,8 @@ def _differences(options: argparse.Namespace, question_set: QuestionSet, library
     changed = [
         doc_id for doc_id in hashes if doc_id in known and library.document(doc_id).source_sha256 != hashes[doc_id]
     ]
+    if added := sorted(known - hashes.keys()):
+        return f"{added[0]} is none of the {len(hashes)} articles of {question_set.path}"
     if not absent and not changed:
         return None
     what = f"{absent[0]} is not in the index" if absent else f"{changed[0]} is another text"

@@ -300,7 +300,9 @@ def _ranking_scores(ranking: Sequence[str], question: Question) -> dict[str, flo
 
 def _answer_scores(question: Question, answer: Answer) -> dict[str, float]:
     forced_em, forced_f1 = answer_scores(question, said(question, answer))
-    em, overlap = (forced_em, forced_f1) if answer.answered else answer_scores(question, [])
+    # By the official rules "" is right where an answer has no words ("The"); here what is refused counts 0.
+    em_all, f1_all = (forced_em, forced_f1) if answer.answered else answer_scores(question, [])
+    em, overlap = (forced_em, forced_f1) if answer.answered else (0.0, 0.0)
     candidates = _candidates(answer)
     found = {
         "sentence_hit@1": sentence_hit(candidates, question, 1),
@@ -309,8 +311,8 @@ def _answer_scores(question: Question, answer: Answer) -> dict[str, float]:
         "F1": overlap,
         "EM_forced": forced_em,
         "F1_forced": forced_f1,
-        "EM_all": em,
-        "F1_all": overlap,
+        "EM_all": em_all,
+        "F1_all": f1_all,
         "answered": float(answer.answered),
     }
     if question.multi:

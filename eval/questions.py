@@ -132,17 +132,21 @@ def _load_squad(path: Path) -> QuestionSet:
     documents: list[Document] = []
     questions: dict[str, Question] = {}
     numbers: Counter[str] = Counter()
+    ids: dict[tuple[str, str], str] = {}
     for article in read_json(path, "a SQuAD file").children("data"):
         title = article.text("title", default="")
         for paragraph in article.children("paragraphs"):
             # Titles come as in a URL: the id keeps them as they stand, the shown title is what a person would read.
             head = title or path.stem
-            doc_id = f"{head}#{numbers[head]}"
-            numbers[head] += 1
-            shown = urllib.parse.unquote(title).replace("_", " ") or None
-            documents.append(Document(doc_id, paragraph.text("context", blank=True), title=shown))
+            context = paragraph.text("context", blank=True)
+            # A paragraph that is given again for another question is the same document.
+            if (head, context) not in ids:
+                ids[head, context] = f"{head}#{numbers[head]}"
+                numbers[head] += 1
+                shown = urllib.parse.unquote(title).replace("_", " ") or None
+                documents.append(Document(ids[head, context], context, title=shown))
             for qa in paragraph.children("qas"):
-                question = _squad_question(qa, doc_id)
+                question = _squad_question(qa, ids[head, context])
                 questions[question.id] = _merged(qa, questions.get(question.id), question)
     if not questions:
         raise complaint(path, "field 'data'", "holds no question; expected articles with paragraphs and questions")

@@ -15,6 +15,8 @@ from rag.normal import ARTICLES, normalise, words_f1
 
 _DASHES = re.compile("[\u2013\u2014]")
 _NO_WORD = re.compile(r"[^\w\s]")
+_POSSESSIVE = re.compile("['\u2019]s\\b")
+_JOINT = re.compile(r"(?<=[^\W\d_])[-\u2010\u2011/](?=[^\W\d_])")
 
 
 def exact_match(prediction: str, answers: Collection[str]) -> float:
@@ -99,10 +101,11 @@ def squad_report(questions: Iterable[Question], predictions: Mapping[str, str], 
 
 
 def plain(text: str) -> str:
-    """Words to look for in running text: as ``normalise``, but "US$" is "$", dashes part words, all punctuation
-    goes.
+    """Words to look for in running text: as ``normalise``, but "US$" is "$", dashes, slashes and hyphens part words, and
+    all punctuation goes, a possessive 's with it.
     """
-    text = _NO_WORD.sub("", _DASHES.sub(" ", text.lower().replace("us$", "$")))
+    parted = _JOINT.sub(" ", _DASHES.sub(" ", text.lower().replace("us$", "$")))
+    text = _NO_WORD.sub("", _POSSESSIVE.sub("", parted))
     return " ".join(ARTICLES.sub(" ", text).split())
 
 

@@ -52,6 +52,9 @@ def test_a_good_set() -> None:
         ({"documents": ("a.txt", "b.txt")}, "field 'documents': the index holds no document 'b.txt'"),
         ({"answers": ("steel",)}, "field 'documents[0]': 'a.txt' holds none of the answers"),
         ({"answers": ("iron",), "places": (("a.txt", 3),)}, "' bri' stands at 3 of 'a.txt', not 'iron'"),
+        ({"answers": ("steel", "iron"), "places": (("a.txt", -1), ("a.txt", 17))}, "'steel' stands in none of its"),
+        ({"question": "???"}, "field 'question': cannot be asked: the question '???' has no words"),
+        ({"answers": ("iron", "The iron"), "multi": True}, "field 'answers': name an item twice"),
         ({"question": "What is THE crossing made of"}, "field 'question': is asked twice, first on line 1"),
     ],
 )
@@ -59,6 +62,10 @@ def test_one_fault(changes: dict[str, object], says: str) -> None:
     other = replace(GOOD, id="q2", question="Which metal?", line=2)
     found = findings(GOOD, replace(other, **changes))  # type: ignore[arg-type]
     assert any(says in finding for finding in found), found
+
+
+def test_questions_that_differ_in_a_sign_are_two() -> None:
+    assert findings(GOOD, *(replace(GOOD, id=sign, question=f"What is C{sign} for?") for sign in ("++", "#"))) == []
 
 
 def test_copied_wording() -> None:

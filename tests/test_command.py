@@ -341,6 +341,9 @@ def test_an_article_that_ingestion_rejects_is_not_absent(
     (articles / "bridge.txt").unlink()
     assert main([*asked, "--index", str(index)]) == 0
     assert "(bridge.txt is not in the index)" in capsys.readouterr().out
+    (articles / "tower.txt").write_text("The tower is from 1889.")
+    assert main([*asked, "--corpus", str(articles)]) == 0
+    assert f"tower.txt is none of the 2 articles of {tmp_path / 'own.jsonl'}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

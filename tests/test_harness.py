@@ -44,6 +44,12 @@ class TestOpen:
         assert result.details["R@1"].n == 3
         assert result.standard_errors["R@1"] == pytest.approx(1 / 3)
 
+    def test_a_refusal_counts_nothing_even_where_an_answer_has_no_words(self) -> None:
+        refused = replace(QUESTIONS[1], answers=("The",))
+        scores = evaluate(own_set(refused), WordPipeline(TEXTS)).rows[0].scores
+        assert (scores["answered"], scores["EM"], scores["F1"]) == (0, 0, 0)
+        assert (scores["EM_all"], scores["F1_all"]) == (1, 1)  # as the official script of SQuAD 2.0 has it
+
     def test_confidence_is_of_the_best_candidate_refused_or_not(self) -> None:
         result = evaluate(own_set(), WordPipeline(TEXTS))
         assert [row.confidence for row in result.rows] == [0.5, pytest.approx(1 / 3), 0.2, 0.5]

@@ -200,6 +200,10 @@ class TestSpans:
         assert holds("It cost US$38 billion.", ["$38 billion"])
         assert holds("1998–2001", ["2001"])
         assert not holds("It cost 138 billion.", ["38 billion"])
+        assert holds("Zorbex’s pump and the AMD/Nvidia-made chip", ["Zorbex"])
+        assert holds("Zorbex's pump and the AMD/Nvidia-made chip", ["Nvidia"])
+        assert holds("The three year deal", ["three-year"])
+        assert not holds("The theses", ["these"])
 
     def test_sentences_and_citations(self) -> None:
         question = Question("q", "?", ("iron",), ("a.txt", "b.txt"))

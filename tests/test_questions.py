@@ -157,6 +157,15 @@ class TestSquad:
         assert first.places == (("Tall_%26_old#1", 13),)
         assert (second.id, second.answerable, second.documents, second.gold) == ("2", False, (), {"Tall_%26_old#1": 1})
 
+    def test_a_paragraph_given_again_is_the_same_document(self, tmp_path: Path) -> None:
+        asked = [{"id": name, "question": f"Which {name}?", "answers": []} for name in "abc"]
+        contexts = ("Of iron.", "Of clay.", "Of iron.")
+        paragraphs = [{"context": text, "qas": [qa]} for text, qa in zip(contexts, asked, strict=True)]
+        (tmp_path / "s.json").write_text(json.dumps({"data": [{"title": "t", "paragraphs": paragraphs}]}))
+        found = load_set(tmp_path / "s.json")
+        assert [(d.doc_id, d.text) for d in found.corpus or ()] == [("t#0", "Of iron."), ("t#1", "Of clay.")]
+        assert [list(question.gold) for question in found.questions] == [["t#0"], ["t#1"], ["t#0"]]
+
     def test_one_id_asked_of_several_paragraphs_is_one_question(self, tmp_path: Path) -> None:
         path = tmp_path / "dev.json"
         articles = [{"title": name, "paragraphs": [{"context": "324 metres", "qas": [self.QA]}]} for name in "xy"]
