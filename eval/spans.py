@@ -101,8 +101,8 @@ def squad_report(questions: Iterable[Question], predictions: Mapping[str, str], 
 
 
 def plain(text: str) -> str:
-    """Words to look for in running text: as ``normalise``, but "US$" is "$", dashes, slashes and hyphens part words, and
-    all punctuation goes, a possessive 's with it.
+    """Words to look for in running text: as ``normalise``, but "US$" is "$", dashes, slashes and hyphens part words,
+    and all punctuation goes, a possessive 's with it.
     """
     parted = _JOINT.sub(" ", _DASHES.sub(" ", text.lower().replace("us$", "$")))
     text = _NO_WORD.sub("", _POSSESSIVE.sub("", parted))

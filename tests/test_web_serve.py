@@ -57,6 +57,29 @@ def test_serve_and_stop(root: Path, number: int, host: str) -> None:
         assert re.fullmatch(r"[\d-]+ [\d:]+ the mill\n", err)
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_before_the_server_runs_is_not_lost(root: Path, name: str) -> None:
+    script = (
+        "import signal, sys\nfrom pathlib import Path\nfrom web.serve import serve\n"
+        "number = signal.Signals[sys.argv[2]]\n"
+        "serve(lambda: Path(sys.argv[1]), '127.0.0.1', 0, lambda address: signal.raise_signal(number))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(root), name],
+        cwd=HERE, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_log_that_nobody_reads(root: Path) -> None:
+    with command("--index", root, "--port", 0, "--log-queries", "--json") as process:
+        assert process.stdout
+        assert process.stderr
+        address = json.loads(process.stdout.readline())["url"]
+        process.stderr.close()
+        assert [fetch(f"{address}?{urlencode({'q': 'the mill'})}")[0] for _ in range(3)] == [200] * 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -40,6 +40,15 @@ def loopback_hosts(port: int) -> frozenset[str]:
     return frozenset([f"{name}:{port}" for name in names] + (list(names) if port == 80 else []))
 
 
+def safe_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """A response's headers with ``HEADERS``, and not to be stored unless they say otherwise."""
+    ours = {name for name, _ in HEADERS}
+    kept = [(name, value) for name, value in headers if name.lower() not in ours]
+    if all(name.lower() != b"cache-control" for name, _ in kept):
+        kept.append((b"cache-control", b"no-store"))
+    return [*kept, *HEADERS]
+
+
 class Safety:
     """ASGI middleware around the whole application, its error pages included.
 
@@ -63,11 +72,7 @@ class Safety:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                ours = {name for name, _ in HEADERS}
-                kept = [(name, value) for name, value in message.get("headers", []) if name.lower() not in ours]
-                if all(name.lower() != b"cache-control" for name, _ in kept):
-                    kept.append((b"cache-control", b"no-store"))
-                message = {**message, "headers": [*kept, *HEADERS]}
+                message = {**message, "headers": safe_headers(message.get("headers", []))}
             elif scope["method"] == "HEAD":
                 message = {**message, "body": b""}
             await send(message)

@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _ADDRESSES = {"127.0.0.1": ("127.0.0.1",), "::1": ("::1",), "localhost": ("127.0.0.1", "::1")}
 BACKLOG = 128
+"""Also how many connections asyncio accepts before it looks at any: few beside the files that may be open."""
 
 
 def serve(
@@ -40,9 +41,14 @@ def serve(
         engine = Engine(place, lambda: Pipeline.open(place))
         app = create_app(engine, loopback_hosts(port), _logged if log_queries else None)
         server = server_of(app)
-        # The server passes a signal that stopped it on to whoever was asked before: that is not to kill the process.
+
+        def stop(*_: object) -> None:
+            server.should_exit = True
+
+        # Until the server runs, a signal is to stop it at once; one that stopped it is passed on to whoever was asked
+        # before, and is not to kill the process.
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: None)
+            signal.signal(number, stop)
         ready(f"http://{'[::1]' if host == '::1' else host}:{port}/")
         server.run(sockets)
 
@@ -51,10 +57,12 @@ def server_of(app: Safety) -> "uvicorn.Server":
     """The server for ``app``, not yet running."""
     import uvicorn
 
+    from web.protocol import Protocol
+
     return uvicorn.Server(
         uvicorn.Config(
-            app, http="h11", ws="none", lifespan="off", log_level="error", access_log=False, proxy_headers=False,
-            server_header=False, timeout_graceful_shutdown=15, h11_max_incomplete_event_size=64 * 1024,
+            app, http=Protocol, ws="none", lifespan="off", log_level="error", access_log=False, proxy_headers=False,
+            server_header=False, backlog=BACKLOG, timeout_graceful_shutdown=15, h11_max_incomplete_event_size=64 * 1024,
         )
     )  # fmt: skip
 
@@ -93,4 +101,5 @@ def listening(host: str, port: int) -> list[socket.socket]:
 
 
 def _logged(question: str) -> None:
-    print(f"{datetime.now():%Y-%m-%d %H:%M:%S} {plain(question)}", file=sys.stderr, flush=True)
+    with suppress(OSError):  # a log that nobody reads any more is no reason to answer nothing
+        print(f"{datetime.now():%Y-%m-%d %H:%M:%S} {plain(question)}", file=sys.stderr, flush=True)
