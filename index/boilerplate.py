@@ -167,6 +167,7 @@ _PATTERNS = (
     # who wrote it, as agencies put it below
     rf"(?:{_CREDIT}\.|\({_CREDIT}\)|\(?{_CREDIT}(?:[;,] ?{_CREDIT}){{1,5}}\)?){_REST}",
     rf"(?:the )?{_NAMES} contributed to this (?:report|story|article){_REST}",
+    r"the post\b.{1,200} appeared first on .{1,80}",
     rf"our standards: the [\w ]{{1,40}} (?:principles|standards|guidelines|code){_REST}",
 )
 _LISTING = re.compile(rf"{_LEAD}(?:{_KINDS}|{_MORE}|{_NEXT}){_REST}", re.IGNORECASE)

@@ -23,7 +23,7 @@ from index.sparse import Sparse
 from index.split import BUDGET, split, visible
 from index.tokens import tokenize
 
-RECIPE = "4"  # changes when loading, masking, splitting or tokenising give other passages or terms
+RECIPE = "5"  # changes when loading, masking, splitting or tokenising give other passages or terms
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how much of it is done and how much there is."""
 

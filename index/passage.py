@@ -52,9 +52,15 @@ class Document:
         characters long and do not end a sentence, over at least eight such lines, and the lines continue one another:
         of those that follow one and begin with a letter or digit, at least a quarter begin with a letter that is no
         capital. Of wrapped English that holds of four lines in five, of German of every other, of scripts without case
-        of all; of headlines and results, one a line, it holds of next to none.
+        of all; of headlines and results, one a line, it holds of next to none. Masked lines that stand together (front
+        matter, code) say nothing.
         """
-        lines = [line.rstrip() for line in self.text.splitlines()]
+        shown, position = [], 0
+        for start, end in self.masked:
+            covered = self.text[start:end]
+            shown += [self.text[position:start], "\n\n" if "\n" in covered.strip() else covered]
+            position = end
+        lines = [line.rstrip() for line in "".join([*shown, self.text[position:]]).splitlines()]
         inner = [(line, following.lstrip()[0]) for line, following in pairwise(lines) if line and following.strip()]
         if len(inner) < 8:
             return False

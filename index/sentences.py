@@ -73,7 +73,8 @@ _BEFORE_NAME = re.compile(
 _NAME = re.compile(r"“[^”]*[^”,.!?…]”|\"[^\"]*[^\",.!?…]\"|‘[^’]*[^’,.!?…]’|«[^»]*[^»,.!?…]»")
 _OPENERS = '“"‘«('
 # Marks of footnotes stand behind the full stop and belong to the sentence before them.
-_NOTES = re.compile(r"(?:\[(?:\d{1,3}|[a-z])\])+(?=\s|\Z)")
+_NOTES = re.compile(r"(?:(?:\[(?:\d{1,3}|[a-z])\])+|[¹²³⁰⁴-⁹]+)(?=\s|\Z)")
+_BEFORE_NOTES = re.compile(rf"[.!?](?={_NOTES.pattern}\s+[“\"‘«]?[A-ZÀ-Þ])")
 _COUNTED = re.compile(r"(?:^|[\s(])(?:[Nn]os?|[Pp]p?|[Ff]igs?|[Vv]ols?|[Cc]h|[Ss]ec|[Aa]rt|[Ee]qs?|[Aa]pprox|ca)\.$")
 _SHORTENED = re.compile(r"(?:^|[\s(])(?:(?:\w\.)+\w{0,3}|\w)\.$")
 # Where a sentence that is too long may be cut; "July 11, 1962" and "1, 2, 3" are no clauses.
@@ -235,7 +236,8 @@ def _bounds(shown: str, start: int, end: int) -> list[Span]:
 def _ends(text: str) -> list[int]:
     """Where the sentences of one line or paragraph end, ascending; the last is the text's end."""
     stops = set(_stops(text)) if _END.search(text) else set()
-    stops |= {match.end() for match in _BEFORE_QUOTE.finditer(text) if _ends_word(text, match.start())}
+    for before in (_BEFORE_QUOTE, _BEFORE_NOTES):
+        stops |= {match.end() for match in before.finditer(text) if _ends_word(text, match.start())}
     stops |= {match.end() for match in _PLAIN.finditer(text) if match[1] not in _ABBREVIATED}
     if not text.isascii():
         stops |= {match.end() for match in _FOREIGN_END.finditer(text)}

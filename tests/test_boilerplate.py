@@ -103,6 +103,7 @@ PROMOTION = [
     "(Reporting by Jane Doe and J. van Dam in The Hague; additional reporting by Bo Lee; editing by Al Roe)",
     "(Reporting by Jane Doe, Editing by Al Roe)",
     "Editing by Al Roe.",
+    "The post Council votes to close the works appeared first on Harrow Gazette.",
     "© 2024 Example Interactive Inc. All Rights Reserved. This material may not be published, broadcast, rewritten, or"
     " redistributed. The Associated Press contributed to this report.",
     "We use cookies. By clicking Accept, you consent to their use.",
@@ -184,6 +185,7 @@ INFORMATION = [
     "By using force, you accept losses, the general said.",
     "By clicking on the link, you lost your savings.",
     "Our standards: the mayor explains",
+    "The post office first appeared on maps in 1850.",
 ]
 
 

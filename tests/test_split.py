@@ -65,6 +65,13 @@ def from_markdown(text: str) -> Document:
         ["Here Ariz. Rep. Ann Lee met approx. Three Rivers Univ. Prof. Cy Fox on Nov. Third.", "He left."],
         ["The St. John river and Mount St. Patrick rose.", "He came from Troy, St. Paul and St. Louis."],
         ["It rained.[1]", "The roof fell.[2][a]", "Nobody said so to Mr.[3] Lee.[4]"],
+        [
+            "It was published last week.[2]",
+            "The mayor said so.",
+            "It cost $4 million.¹",
+            "“No,” he said.²³",
+            "She left.",
+        ],
         ["今日は晴れ。", "彼は「行く。」", "と言った。", "本当？", "はい"],
         ["वह गया।", "वह आया।"],
         ["قال إنه ذهب؟", "ثم عاد."],
@@ -92,6 +99,13 @@ def test_hard_wrapped_text_goes_on_over_line_ends() -> None:
     assert document.hard_wrapped
     shown = visible(document, split(document, words, 500)[0])
     assert shown == f"{' '.join(lines)} week.\nA second paragraph. - an item of a list"
+
+
+def test_front_matter_says_nothing_of_the_lines_below_it() -> None:
+    front = "---\n" + "".join(f"key{n}: value\n" for n in range(12)) + "---\n"
+    wrapped = "\n".join(f"and number {n} went on over the end of the line as lines of that sort do" for n in range(9))
+    assert from_markdown(front + wrapped).hard_wrapped
+    assert not from_markdown(front + "\n".join(f"Line {n} of a poem." for n in range(9))).hard_wrapped
 
 
 GERMAN = """\
