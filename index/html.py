@@ -57,18 +57,23 @@ def extract(markup: str) -> tuple[str, dict[str, str | None]]:
     if not markup.strip():
         return "", {}
     try:
-        found = _trafilatura().bare_extraction(
-            markup,
-            include_comments=False,
-            include_tables=True,
-            with_metadata=True,
-            date_extraction_params={"extensive_search": False, "original_date": True},
+        trafilatura = _trafilatura()
+        tree = trafilatura.load_html(markup)
+        if tree is None:
+            return "", {}
+        # Before the tree is changed: a page's date may be that of any <time>.
+        meta = trafilatura.extract_metadata(
+            tree, date_config={"extensive_search": False, "original_date": True}, extensive=False
         )
+        _keep_inline(tree)
+        found = trafilatura.bare_extraction(tree, url=meta.url, include_comments=False, include_tables=True)
     except Exception as error:  # the parser is not ours, and any page may meet it
         raise ExtractionError(f"the page cannot be parsed ({type(error).__name__})") from error
     if found is None:
         return "", {}
-    fields = {"title": found.title, "date": found.date, "source": found.sitename, "author": found.author}
+    # Of "A - B - The Site" trafilatura may take "A - B" for the site.
+    source = None if meta.sitename == meta.title else meta.sitename
+    fields = {"title": meta.title, "date": meta.date, "source": source, "author": meta.author}
     return (found.text or "").replace("\r\n", "\n").replace("\r", "\n"), fields
 
 
@@ -81,6 +86,18 @@ def cells(text: str) -> list[Span]:
         else:
             spans.append(row.span())
     return spans
+
+
+def _keep_inline(tree: Any) -> None:
+    """Turns the elements whose words trafilatura drops, or parts from their sentence, into ones that it keeps."""
+    for time in tree.iter("time"):
+        if next(time.iterancestors("p", "li", "td"), None) is not None:  # elsewhere, it is the article's own date
+            time.tag = "span"
+    for quote in tree.iter("q"):  # a browser shows the quotation marks, which the markup lacks
+        quote.tag, quote.text, quote.tail = "span", f"“{quote.text or ''}", f"”{quote.tail or ''}"
+    for part in tree.iter("li", "ul", "ol"):  # of a list in a table's cell, nothing would be left
+        if next(part.iterancestors("td"), None) is not None:
+            part.tag = "p" if part.tag == "li" else "span"
 
 
 @lru_cache(maxsize=1)

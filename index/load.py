@@ -40,6 +40,8 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+# How Python's names of encodings with one byte a character begin: those of ASCII and half an alphabet or two.
+_SINGLE_BYTE = ("cp125", "iso8859", "koi8")
 _CONTROL_BYTES = bytes(code for code in range(32) if code not in b"\t\n\r\f") + b"\x7f"
 _CONTROLS = dict.fromkeys(_CONTROL_BYTES)
 # Characters that show nothing and part nothing: controls, zero-width space, word joiner, BOM, soft hyphen.
@@ -92,12 +94,16 @@ def read(source: Source) -> list[Entry]:
 def decode(data: bytes, declared: str | None = None) -> str:
     """Text of ``data``: by its BOM, else as declared, else as UTF-8, else as charset-normalizer has it.
 
+    UTF-8 comes before a declared single-byte encoding, in which any bytes are text and valid UTF-8 is all but never.
     Newlines and a BOM stay; a lone surrogate of UTF-16 becomes U+FFFD. Raises ValueError if the bytes are no text.
     """
     for bom, encoding in _BOMS:
         if data.startswith(bom):
             return _text(data, encoding)
-    for encoding in (*([declared] if declared else []), "utf-8"):
+    encodings = [declared, "utf-8"] if declared else ["utf-8"]
+    if declared and declared.startswith(_SINGLE_BYTE):
+        encodings.reverse()
+    for encoding in encodings:
         try:
             text = data.decode(encoding)
         except (UnicodeError, LookupError, ValueError):

@@ -204,6 +204,42 @@ def test_html_that_declares_no_character_set(tmp_path: Path, declared: str) -> N
     assert "Café" in document.text
 
 
+def test_html_keeps_what_stands_in_a_sentence(tmp_path: Path) -> None:
+    sentences = (
+        '<p>The works will close on <time datetime="2025-12-04">4 December</time> and reopen on <time>1 May</time>.</p>'
+        "<p>Roth said: <q>We will <b>win</b> this</q> and left the hall.</p>"
+        "<ul><li>On <time>3 May</time> all will be over</li></ul>"
+    )
+    lines = one(write(tmp_path / "a.html", PAGE.replace("<table>", f"{sentences}<table>"))).text.splitlines()
+    assert "The works will close on 4 December and reopen on 1 May." in lines
+    assert "Roth said: “We will win this” and left the hall." in lines
+    assert "- On 3 May all will be over" in lines
+
+
+@pytest.mark.parametrize(
+    "byline", ["<time {}>Friday</time>", '<p class="byline">By A. Lee, <time {}>Friday</time></p>']
+)
+def test_html_dated_by_a_time_alone(tmp_path: Path, byline: str) -> None:
+    page = PAGE.replace('<meta property="article:published_time" content="2024-05-03T08:00:00Z">', "")
+    assert one(write(tmp_path / "a.html", page)).date is None
+    dated = page.replace("</h1>", "</h1>" + byline.format('datetime="2024-02-03"'))
+    assert one(write(tmp_path / "b.html", dated)).date == "2024-02-03"
+
+
+def test_html_keeps_a_list_in_a_cell(tmp_path: Path) -> None:
+    cell = "<td>Was <ul><li>mayor</li>\n<li>a <b>good</b> teacher</li></ul> and more</td>"
+    page = PAGE.replace("<td>14</td>", cell).replace("</table>", "</table><ul><li>An item</li></ul>")
+    lines = one(write(tmp_path / "a.html", page)).text.splitlines()
+    assert "| Berths | Was mayor a good teacher and more |" in [line.strip() for line in lines]
+    assert "- An item" in lines
+
+
+def test_html_has_not_its_title_for_its_source(tmp_path: Path) -> None:
+    page = PAGE.replace("Harbour to grow", "U.S. - China talks end").replace('<meta property="og:site_name"', "<meta")
+    document = one(write(tmp_path / "a.html", page))
+    assert (document.title, document.source) == ("U.S. - China talks end", None)
+
+
 def test_html_without_an_article(tmp_path: Path) -> None:
     page = write(tmp_path / "a.html", "<html><body><script>let a = 1;</script></body></html>")
     assert refused(page) == ("skipped", "no article text found")
@@ -230,6 +266,19 @@ def test_html_that_breaks_parsers(tmp_path: Path, markup: str) -> None:
 def test_html_that_says_latin_1_means_windows_1252(tmp_path: Path, declared: str) -> None:
     page = PAGE.replace("utf-8", declared).replace("a plan", "a “plan”").encode("cp1252")
     assert "approved a “plan” on Tuesday" in one(write(tmp_path / "a.html", page)).text
+
+
+@pytest.mark.parametrize("declared", ["iso-8859-1", "windows-1251", "ISO-8859-15", "koi8-r"])
+def test_html_in_utf_8_that_says_it_has_one_byte_a_character(tmp_path: Path, declared: str) -> None:
+    page = PAGE.replace("utf-8", declared).replace("a plan", "Müller’s plan")
+    assert "approved Müller’s plan on Tuesday" in one(write(tmp_path / "a.html", page)).text
+
+
+def test_html_in_an_encoding_whose_bytes_may_be_utf_8_too(tmp_path: Path) -> None:
+    assert decode("ﾃｼ".encode("shift_jis"), "shift_jis") == "ﾃｼ"  # "ü" in UTF-8
+    for declared in ("windows-1251", "koi8-r"):
+        page = PAGE.replace("utf-8", declared).replace("Café", "Порт").replace("a plan", "план")
+        assert "approved план on" in one(write(tmp_path / "a.html", page.encode(declared))).text
 
 
 @pytest.mark.parametrize("declared", ["utf-16", "UTF-16LE", "utf-16be", "utf-32", "utf-7", "cp500"])
