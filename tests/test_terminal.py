@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -96,6 +96,15 @@ def test_closed_outputs_and_full_disks(root: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Ctrl+C as in a terminal: a run in the background, as a CI may be, is told to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
 @pytest.mark.parametrize("error", [ImportError, RuntimeError])
 def test_a_stop_inside_an_import_is_a_stop(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: type[Exception]
@@ -127,6 +136,7 @@ class CtrlC(MetaPathFinder):
             sys.meta_path.remove(self)
             signal.raise_signal(signal.SIGINT)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also in the background
 EARLY = "rag", "rag.cli", "rag.terminal", "index", "index.errors"
 sys.meta_path.insert(0, CtrlC())
 from rag.cli import main
