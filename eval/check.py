@@ -41,7 +41,8 @@ def check_set(question_set: QuestionSet, library: Library | None) -> list[Findin
     Without ``library`` only the wording of the questions is looked at. A file that is malformed has raised InputError
     before, in ``eval.questions.load_set``.
     """
-    findings = list(_duplicates(question_set.questions))
+    findings = [finding for question in question_set.questions for finding in _unfit(question)]
+    findings += _duplicates(question_set.questions)
     if library is not None:
         gold = _Gold(library, question_set.questions)
         findings += [finding for question in question_set.questions for finding in gold.check(question)]
@@ -64,15 +65,18 @@ def check_json(question_set: QuestionSet, findings: Iterable[Finding]) -> dict[s
     }
 
 
+def _unfit(question: Question) -> Iterator[Finding]:
+    try:
+        checked(question.question)
+    except InputError as error:
+        yield _at(question, "question", f"cannot be asked: {error}")
+    if question.multi and len(set(map(normalise, question.answers))) < len(question.answers):
+        yield _at(question, "answers", "name an item twice, so that no list can be right; leave one out")
+
+
 def _duplicates(questions: Iterable[Question]) -> Iterator[Finding]:
     seen: dict[tuple[str, tuple[str, ...]], Question] = {}
     for question in questions:
-        try:
-            checked(question.question)
-        except InputError as error:
-            yield _at(question, "question", f"cannot be asked: {error}")
-        if question.multi and len(set(map(normalise, question.answers))) < len(question.answers):
-            yield _at(question, "answers", "name an item twice, so that no list can be right; leave one out")
         # SQuAD asks the same words of different paragraphs: there they are different questions.
         key = (wording(question.question), tuple(question.gold) if question.places else ())
         before = seen.setdefault(key, question)
@@ -113,14 +117,15 @@ class _Gold:
                 documents.append(self._library.document(doc_id))
             else:
                 yield _at(question, "documents", f"the index holds no document {doc_id!r}; index it, or mend the id")
-        placed = [start >= 0 for _, start in question.places] or [False] * len(question.answers)
-        if documents:
+        if documents and question.places:
             yield from self._placed(question)
-            yield from self._worded(question, documents, [number for number, has in enumerate(placed) if not has])
-        if documents and not question.places:
+            unplaced = [number for number, (_, start) in enumerate(question.places) if start < 0]
+            yield from self._worded(question, documents, unplaced)
+        elif documents and question.answers:
+            yield from self._worded(question, documents, range(len(question.answers)))
             yield from self._named(question, documents)
 
-    def _worded(self, question: Question, documents: list[Document], numbers: list[int]) -> Iterator[Finding]:
+    def _worded(self, question: Question, documents: list[Document], numbers: Iterable[int]) -> Iterator[Finding]:
         for number in numbers:
             answer = question.answers[number]
             if not any(holds(document.text, [answer]) for document in documents):
@@ -136,12 +141,12 @@ class _Gold:
 
     def _named(self, question: Question, documents: list[Document]) -> Iterator[Finding]:
         for number, document in enumerate(documents):
-            if question.answers and not holds(document.text, question.answers):
+            if not holds(document.text, question.answers):
                 problem = f"{document.doc_id!r} holds none of the answers; leave it out, or add what it says"
                 yield _at(question, f"documents[{number}]", problem)
 
     def _placed(self, question: Question) -> Iterator[Finding]:
-        for number, (answer, (doc_id, start)) in enumerate(zip(question.answers, question.places, strict=False)):
+        for number, (answer, (doc_id, start)) in enumerate(zip(question.answers, question.places, strict=True)):
             if start < 0 or doc_id not in self._known:
                 continue
             end = start + len(answer)

@@ -194,13 +194,14 @@ def _check_options(options: argparse.Namespace, question_set: QuestionSet, name:
     for path in _outputs(options):
         if not path.parent.is_dir():
             raise InputError(f"{path}: there is no folder {path.parent} to write it to; make it, or give another file.")
-        if Path(os.path.realpath(path)).is_symlink():
+        real = os.path.realpath(path)
+        if Path(real).is_symlink():
             raise InputError(f"{path}: it cannot be written, being a link that leads to itself; give another file.")
-        if os.path.realpath(path) in taken:
+        if real in taken:
             raise InputError(
                 f"{path} is to be written, but is a file that is read, or another output: give each a name."
             )
-        taken.add(os.path.realpath(path))
+        taken.add(real)
 
 
 def _outputs(options: argparse.Namespace) -> list[Path]:

@@ -302,7 +302,7 @@ def _answer_scores(question: Question, answer: Answer) -> dict[str, float]:
     forced_em, forced_f1 = answer_scores(question, said(question, answer))
     # By the official rules "" is right where an answer has no words ("The"); here what is refused counts 0.
     em_all, f1_all = (forced_em, forced_f1) if answer.answered else answer_scores(question, [])
-    em, overlap = (forced_em, forced_f1) if answer.answered else (0.0, 0.0)
+    em, overlap = (em_all, f1_all) if answer.answered else (0.0, 0.0)
     candidates = _candidates(answer)
     found = {
         "sentence_hit@1": sentence_hit(candidates, question, 1),

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from index.passage import Passage, Span
 
@@ -90,6 +91,7 @@ def visible(passage: Passage) -> str:
     return text
 
 
+@lru_cache(maxsize=32)  # many spans of one sentence are cut for a question
 def _directed(text: str, low: int, high: int) -> str:
     """``text`` with curly quotation marks for the straight ones between ``low`` and ``high`` that show their side.
 

@@ -21,7 +21,7 @@ from rag.sentences import SentenceReader
 from tests.web_site import ANSWERS, fetch, listening, served
 from tests.web_site import pipeline as pipeline
 from web.app import create_app
-from web.engine import Busy, Engine, TooSlow
+from web.engine import REOPEN_AFTER, Busy, Engine, TooSlow
 from web.safety import loopback_hosts
 
 Write = Callable[[Path, Mapping[str, str | bytes]], Path]
@@ -133,6 +133,15 @@ def test_a_new_generation_is_noticed_and_a_damaged_one_is_not_taken(
     assert opened[-1] == client.get("/healthz").json()["generation"]
 
 
+class Clock:
+    """A clock that stands still until it is set."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
 def test_a_generation_that_was_there_but_half_is_tried_again(
     tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,11 +151,12 @@ def test_a_generation_that_was_there_but_half_is_tried_again(
     write(folder, {"a.txt": "The mill was built in 1901.\n"})
     build([folder], root)
     (root / "gen-000002").rename(tmp_path / "late")
-    monkeypatch.setattr("web.engine.REOPEN_AFTER", 0.3)
+    clock = Clock()
+    monkeypatch.setattr("web.engine.time", clock)
     assert engine.current().pipeline.index.generation.name == "gen-000001"
     (tmp_path / "late").rename(root / "gen-000002")
     assert engine.current().pipeline.index.generation.name == "gen-000001"  # not at every request
-    time.sleep(0.4)
+    clock.now += REOPEN_AFTER
     assert engine.current().pipeline.index.generation.name == "gen-000002"
     assert engine.trouble is None
 
