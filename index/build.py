@@ -19,11 +19,11 @@ from index.find import Source, find
 from index.load import Rejected, read
 from index.minilm import token_counts
 from index.passage import Document, Passage
+from index.recipe import RECIPE
 from index.sparse import Sparse
 from index.split import BUDGET, split, visible
 from index.tokens import tokenize
 
-RECIPE = "5"  # changes when loading, masking, splitting or tokenising give other passages or terms
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how much of it is done and how much there is."""
 
@@ -99,9 +99,9 @@ def build_documents(documents: Sequence[Document], root: Path, progress: Progres
 def is_stale(generation: store.Generation) -> bool:
     """Whether the files the index was built from have changed, gone or been joined by others since.
 
-    Told by a file's path, size, modification time and inode, as version control does, and by whether it may be read;
-    none is read. An index that this version would build otherwise (another recipe, other weights of the embedded
-    encoder) is stale, too.
+    Told by a file's path, size, inode and times of modification and change, as version control does, and by whether it
+    may be read; none is read. The time of change tells what was given its old time of modification again. An index that
+    this version would build otherwise (another recipe, other weights of the embedded encoder) is stale, too.
     """
     manifest = generation.manifest
     reweighted = manifest["model"] == EMBEDDED and manifest["encoder"] != EmbeddedEncoder.identity
@@ -116,8 +116,10 @@ def is_stale(generation: store.Generation) -> bool:
 
 def _sources(paths: Sequence[Path], root: Path) -> list[Source]:
     """The files at ``paths``, without those of an index that lies among them."""
-    inside = _real(root)
-    return [source for source in find(paths) if not _real(source.path).is_relative_to(inside)]
+    sources, inside = find(paths), _real(root)
+    if not any(inside.is_relative_to(real) or real.is_relative_to(inside) for real in map(_real, paths)):
+        return sources  # of which none lies elsewhere: that need not be looked up for each
+    return [source for source in sources if not _real(source.path).is_relative_to(inside)]
 
 
 def _real(path: Path) -> Path:
@@ -287,9 +289,9 @@ def _stats(sources: Sequence[Source]) -> dict[str, list[int]]:
         try:
             facts = source.path.stat()
             readable = os.access(source.path, os.R_OK)  # a change of permissions alters nothing else here
-            stats[source.doc_id] = [facts.st_size, facts.st_mtime_ns, facts.st_ino, int(readable)]
+            stats[source.doc_id] = [facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino, int(readable)]
         except OSError:
-            stats[source.doc_id] = [-1, -1, -1, 0]
+            stats[source.doc_id] = [-1, -1, -1, -1, 0]
     return stats
 
 

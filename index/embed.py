@@ -118,7 +118,7 @@ class FolderEncoder:
         """Find, check and load it: a folder, or a name that the local Hugging Face cache knows."""
         folder = _folder_of(model)
         # An index keeps the name: a folder must be found again from elsewhere.
-        self.name = str(folder.resolve()) if Path(model).expanduser().is_dir() else model
+        self.name = str(folder.resolve()) if _expanded(model).is_dir() else model
         _refuse_code(folder)
         self.identity = f"{Path(model).name}@{_content_hash(folder)[:16]}"
         self._model = _load(folder, self.name)
@@ -134,9 +134,14 @@ class FolderEncoder:
         return query
 
 
+def _expanded(model: str) -> Path:
+    """The path with the user's home in place of ``~``. ``Path.expanduser`` raises at one of an unknown user."""
+    return Path(os.path.expanduser(model))  # noqa: PTH111
+
+
 def _folder_of(model: str) -> Path:
     """Where the model's files lie; ModelError saying how to get them when they do not."""
-    folder = Path(model).expanduser()
+    folder = _expanded(model)
     if folder.is_dir():
         return folder
     if folder.exists():

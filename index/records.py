@@ -2,8 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from index.passage import Document, Span
 
@@ -55,15 +54,14 @@ def record_line(document: Document, path: str, offset: int, size: int) -> bytes:
     return json.dumps(record).encode() + b"\n"
 
 
-def read_records(path: Path) -> list[Record]:
+def read_records(stream: BinaryIO) -> list[Record]:
     """The records of a file, in its order; ValueError if a line is none. Offsets are not checked against the texts."""
     records: list[Record] = []
-    with path.open("rb") as stream:
-        for line in stream:
-            try:
-                records.append(_record(json.loads(line)))
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
-                raise ValueError(f"line {len(records) + 1}: {error}") from None
+    for line in stream:
+        try:
+            records.append(_record(json.loads(line)))
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise ValueError(f"line {len(records) + 1}: {error}") from None
     return records
 
 

@@ -2,7 +2,6 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,11 @@ from index.dense import Dense
 from index.duplicates import SKETCH
 from index.embed import Encoder, load_encoder
 from index.errors import IndexMismatch
+from index.files import damaged
 from index.fusion import DEPTH, WEIGHT, candidates, scaled_combination
 from index.passage import Document, Hit, Passage
+from index.recent import Recent
+from index.recipe import RECIPE
 from index.sparse import Sparse
 from index.tokens import tokenize
 
@@ -34,7 +36,7 @@ class Index:
             self._vectors = arrays["vectors"]
             sparse = {name.removeprefix("sparse."): a for name, a in arrays.items() if name.startswith("sparse.")}
         except KeyError as error:
-            raise store.damaged(generation.folder, f"the array {error} is missing") from None
+            raise damaged(generation.folder, f"the array {error} is missing") from None
         self.sparse = Sparse.from_arrays(sparse)
         self.dense = Dense(self._vectors)
         if (
@@ -43,17 +45,22 @@ class Index:
             or self._sketches.shape != (len(generation.records), SKETCH)
             or self._sketches.dtype != np.uint64
         ):
-            raise store.damaged(generation.folder, "its arrays have different lengths")
-        self._document = lru_cache(maxsize=256)(generation.document)
+            raise damaged(generation.folder, "its arrays have different lengths")
+        self._document = Recent(generation.document)
 
     @classmethod
     def open(cls, root: Path) -> "Index":
         """Open the current generation at ``root`` with the encoder it was built by.
 
-        Raises IndexMissing, IndexDamaged, IndexMismatch (an unknown format, or the encoder of that name is not the one
-        it was built by), ModelError or InputError (what stands there may be sound, but cannot be read).
+        Raises IndexMissing, IndexDamaged, IndexMismatch (an unknown format, another recipe, or the encoder of that name
+        is not the one it was built by), ModelError or InputError (what stands there may be sound, but cannot be read).
         """
         generation = store.open_current(root)
+        if generation.manifest["recipe"] != RECIPE:  # its passages and terms are not those that questions are put to
+            raise IndexMismatch(
+                f"the index at {root} was built by another version of Citespan: "
+                "build it again with `rag index PATH --index DIR`"
+            )
         encoder = load_encoder(generation.manifest["model"], query_only=True)
         if encoder.identity != generation.manifest["encoder"]:
             raise IndexMismatch(
@@ -93,7 +100,7 @@ class Index:
         try:
             return Passage(row, document.doc_id, start, end, document.text[start:end], sentences, masked)
         except ValueError as error:
-            raise store.damaged(self.generation.folder, str(error)) from None
+            raise damaged(self.generation.folder, str(error)) from None
 
     @property
     def passages(self) -> list[Passage]:
@@ -125,9 +132,9 @@ def _checked_passages(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bounds only; that a passage is a slice of its text is checked when it is read."""
     if table.dtype != np.int64 or table.ndim != 2 or table.shape[1] != 5:
-        raise store.damaged(generation.folder, "its passages have another shape")
+        raise damaged(generation.folder, "its passages have another shape")
     if sentences.dtype != np.int64 or sentences.ndim != 2 or sentences.shape[1] != 2:
-        raise store.damaged(generation.folder, "its sentences have another shape")
+        raise damaged(generation.folder, "its sentences have another shape")
     rows, start, end, first, last = table.T
     if len(table) and (
         rows.min() < 0
@@ -138,5 +145,5 @@ def _checked_passages(
         or (last < first).any()
         or last.max() > len(sentences)
     ):
-        raise store.damaged(generation.folder, "its passages are out of bounds")
+        raise damaged(generation.folder, "its passages are out of bounds")
     return table, sentences

@@ -9,12 +9,13 @@ one rename, and the generation before it is kept for those who still read it. No
 checked against the manifest's size and sha256 before it is used, and the manifest against CURRENT.
 """
 
+import errno
 import hashlib
 import json
-import math
 import os
 import re
 import shutil
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -25,11 +26,13 @@ from typing import Any
 import numpy as np
 
 from index.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing, InputError, RagError
+from index.files import checked_file, damaged, map_array, map_bytes, open_file, unread
 from index.passage import Document
 from index.records import Record, read_records, record_line
 
 FORMAT = 1
 KEPT = 2
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _GENERATION = re.compile(r"gen-(\d{6,12})")
 _MANIFEST_BYTES = 64 * 2**20
 _FILE = re.compile(r"MANIFEST\.json|documents\.jsonl|texts\.bin|[a-z][a-z0-9_.]{0,62}\.npy")
@@ -65,36 +68,39 @@ class Generation:
         r = self.records[row]
         try:
             text = self.texts[r.offset : r.offset + r.size].tobytes().decode("utf-8")
-            return Document(r.doc_id, text, r.title, r.source, r.date, r.source_sha256, r.masked)
+            document = Document(r.doc_id, text, r.title, r.source, r.date, r.source_sha256, r.masked)
         except ValueError as error:
             raise damaged(self.folder, f"document {r.doc_id!r}: {error}") from None
-
-
-def damaged(place: Path, what: str) -> IndexDamaged:
-    """The error for an index at ``place`` in which ``what`` is wrong."""
-    return IndexDamaged(f"the index at {place} is damaged ({what}): build it again with `rag index PATH --index DIR`")
+        if document.sha256 != r.sha256:  # a mapped file shows what is written into it after it was checked
+            raise damaged(self.folder, f"document {r.doc_id!r}: its text is not the one that was stored")
+        return document
 
 
 # Writing
 
 
 @contextmanager
-def writing(root: Path) -> Iterator[None]:
-    """Hold the one writer's lock of the index at ``root`` (made if absent); IndexBusy if another process has it.
+def writing(root: Path, wait: float = 0.0) -> Iterator[None]:
+    """Hold the one writer's lock of the index at ``root`` (made if absent).
 
-    A folder that was made for nothing, because what should be written cannot be, is removed again.
+    IndexBusy if another process has it and keeps it for ``wait`` seconds. A folder that was made for nothing, because
+    what should be written cannot be, is removed again.
     """
     from filelock import FileLock, Timeout
 
-    made = not root.exists()
+    made = False
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        made = _made(root)
         _refuse_strangers(root)
         lock = FileLock(root / "writer.lock")
-        lock.acquire(timeout=0)
+        with warnings.catch_warnings():  # of file systems that lock nothing: a lock is then a file that exists
+            warnings.filterwarnings("ignore", "flock not supported", UserWarning)
+            lock.acquire(timeout=wait)
     except Timeout:
         raise IndexBusy(f"another process is writing the index at {root}: wait until it is done") from None
     except OSError as error:
+        if made:
+            _remove_unused(root)
         raise InputError(
             f"the index cannot be written at {root} ({error.strerror}): "
             "make that possible, or build one elsewhere with `rag index PATH --index DIR`"
@@ -103,10 +109,35 @@ def writing(root: Path) -> Iterator[None]:
         yield
     finally:
         with suppress(OSError):
-            if made and [path.name for path in root.iterdir()] == ["writer.lock"]:
-                (root / "writer.lock").unlink()
-                root.rmdir()
+            (root / "CURRENT.new").unlink(missing_ok=True)  # of a write that failed, or of a writer that was killed
+        if made:
+            _remove_unused(root)
         lock.release()
+
+
+def await_writer(root: Path, seconds: float) -> None:
+    """Return as soon as nobody writes the index at ``root``; IndexBusy if somebody still does after ``seconds``."""
+    with writing(root, seconds):
+        pass
+
+
+def _made(root: Path) -> bool:
+    """Whether the folder had to be made."""
+    try:
+        root.mkdir(parents=True)
+    except OSError:  # which one it says first of a folder that stands is the system's own choice
+        if not root.is_dir():
+            raise
+        return False
+    return True
+
+
+def _remove_unused(root: Path) -> None:
+    """Remove a folder in which nothing but the lock was ever made."""
+    with suppress(OSError):
+        if {path.name for path in root.iterdir()} <= {"writer.lock"}:
+            (root / "writer.lock").unlink(missing_ok=True)
+            root.rmdir()
 
 
 def _refuse_strangers(root: Path) -> None:
@@ -190,9 +221,14 @@ def publish(
 
 
 def _unwritten(root: Path, error: OSError) -> InputError:
+    stands = ""
+    with suppress(RagError):
+        open_current(root)
+        stands = "; the one before it still stands"
+    mend = "make room" if error.errno in _NO_ROOM else "mend that"
     return InputError(
-        f"the index could not be written at {root} ({error.strerror or error}); "
-        "the one before it still stands: make room, or build one elsewhere with `rag index PATH --index DIR`"
+        f"the index could not be written at {root} ({error.strerror or error}){stands}: "
+        f"{mend}, or build one elsewhere with `rag index PATH --index DIR`"
     )
 
 
@@ -293,7 +329,7 @@ def open_current(root: Path) -> Generation:
             # A writer may have published twice since CURRENT was read, and removed what it named.
             if current_generation(root) == current:
                 if isinstance(error, OSError):
-                    raise _unread(root, name, error) from None
+                    raise unread(root, name, error) from None
                 raise
 
 
@@ -305,23 +341,15 @@ def model_of(root: Path) -> str | None:
     return None
 
 
-def _unread(root: Path, what: str, error: OSError) -> RagError:
-    """A file that is gone is damage; one that may not be read, or not now, is none."""
-    why = f"{what}: {error.strerror or error}"
-    if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
-        return damaged(root, why)
-    return InputError(f"the index at {root} cannot be read ({why}): mend that, nothing is known to be wrong with it")
-
-
 def current_generation(root: Path) -> tuple[str, str] | None:
     """The current generation's name and its manifest's checksum, None where no index stands; cheap."""
     try:
-        with (root / "CURRENT").open("rb") as stream:
+        with open_file(root / "CURRENT") as stream:
             fields = stream.read(1024).decode("ascii").split()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise _unread(root, "CURRENT", error) from None
+        raise unread(root, "CURRENT", error) from None
     except UnicodeDecodeError as error:
         raise damaged(root, f"CURRENT cannot be read: {error}") from None
     if len(fields) != 2 or not _GENERATION.fullmatch(fields[0]) or not re.fullmatch("[0-9a-f]{64}", fields[1]):
@@ -331,24 +359,21 @@ def current_generation(root: Path) -> tuple[str, str] | None:
 
 def _open(folder: Path, digest: str) -> Generation:
     manifest = _read_manifest(folder, digest)
-    for name, facts in manifest["files"].items():
-        _check_file(folder / name, facts)
-    try:
-        records = read_records(folder / "documents.jsonl")
-    except ValueError as error:
-        raise damaged(folder, f"documents.jsonl: {error}") from None
-    if len(records) != manifest["documents"]:
-        raise damaged(folder, f"{len(records)} documents, {manifest['documents']} in the manifest")
     arrays: dict[str, np.ndarray] = {}
-    for name in manifest["files"]:
-        if name.endswith(".npy"):
+    for name, facts in manifest["files"].items():
+        with checked_file(folder / name, facts) as stream:
             try:
-                arrays[name[:-4]] = _open_array(folder / name)
+                if name == "documents.jsonl":
+                    records = read_records(stream)
+                elif name == "texts.bin":
+                    texts = map_bytes(stream)
+                else:
+                    arrays[name.removesuffix(".npy")] = map_array(stream)
             except ValueError as error:
                 raise damaged(folder, f"{name}: {error}") from None
-    size = (folder / "texts.bin").stat().st_size
-    texts = np.memmap(folder / "texts.bin", np.uint8, "r") if size else np.zeros(0, np.uint8)
-    if any(r.offset < 0 or r.size < 0 or r.offset + r.size > size for r in records):
+    if len(records) != manifest["documents"]:
+        raise damaged(folder, f"{len(records)} documents, {manifest['documents']} in the manifest")
+    if any(r.offset < 0 or r.size < 0 or r.offset + r.size > len(texts) for r in records):
         raise damaged(folder, "a document lies outside texts.bin")
     rows = {record.doc_id: row for row, record in enumerate(records)}
     if len(rows) < len(records):
@@ -356,30 +381,11 @@ def _open(folder: Path, digest: str) -> Generation:
     return Generation(folder.name, folder, manifest, records, rows, arrays, texts, digest)
 
 
-def _open_array(path: Path) -> np.ndarray:
-    """The array in an ``.npy`` file, mapped; ValueError for anything but plain numbers that fill the file exactly.
-
-    Not ``numpy.load``, which also opens zip archives and allocates what a header asks for.
-    """
-    with path.open("rb") as stream:
-        if np.lib.format.read_magic(stream) != (1, 0):
-            raise ValueError("another version of the array format")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-        offset, size = stream.tell(), os.fstat(stream.fileno()).st_size
-    if dtype.kind not in "biuf" or fortran or any(length < 0 for length in shape):
-        raise ValueError(f"an array of {dtype} {shape}")
-    if offset + math.prod(shape) * dtype.itemsize != size:
-        raise ValueError(f"{size} bytes for an array of {dtype} {shape}")
-    if not math.prod(shape):
-        return np.zeros(shape, dtype)  # an empty file cannot be mapped
-    return np.memmap(path, dtype, "r", offset, shape)
-
-
 def _read_manifest(folder: Path, digest: str) -> dict[str, Any]:
-    path = folder / "MANIFEST.json"
-    if path.stat().st_size > _MANIFEST_BYTES:
-        raise damaged(folder, "its manifest is too large")
-    data = path.read_bytes()
+    with open_file(folder / "MANIFEST.json") as stream:
+        if os.fstat(stream.fileno()).st_size > _MANIFEST_BYTES:
+            raise damaged(folder, "its manifest is too large")
+        data = stream.read()
     if hashlib.sha256(data).hexdigest() != digest:
         raise damaged(folder, "its manifest is not the one that was published")
     try:
@@ -403,11 +409,3 @@ def _read_manifest(folder: Path, digest: str) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise damaged(folder, f"manifest: {error}") from None
     return dict(manifest)
-
-
-def _check_file(path: Path, facts: Mapping[str, Any]) -> None:
-    with path.open("rb") as stream:
-        if os.fstat(stream.fileno()).st_size != facts["bytes"]:
-            raise damaged(path.parent, f"{path.name} has another size than its manifest says")
-        if hashlib.file_digest(stream, "sha256").hexdigest() != facts["sha256"]:
-            raise damaged(path.parent, f"{path.name} has another checksum than its manifest says")

@@ -15,6 +15,8 @@ from index.errors import InputError, RagError
 from rag.terminal import Stopping, abandon_output, complain, print_json, survive_odd_output
 
 ANSWERED, NO_ANSWER, ERROR = 0, 1, 2
+WAIT = 600.0
+"""Seconds that ``--corpus`` waits for another process that builds the same index."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -213,6 +215,8 @@ def _search(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
+    from unicodedata import normalize
+
     from index.find import printable
     from index.store import open_current
     from rag.render import document_json, document_text, documents_json, plain
@@ -228,6 +232,10 @@ def _show(options: argparse.Namespace) -> int:
         return ANSWERED
     # The shell gives a file's name as its bytes are, also where they are not UTF-8; an id has it as listed.
     row = generation.rows.get(options.document, generation.rows.get(printable(options.document)))
+    if row is None:  # an accented letter looks alike as one character (as typed) and as two (in names from a Mac)
+        typed = normalize("NFC", options.document)
+        alike = [row for name, row in generation.rows.items() if normalize("NFC", name) == typed]
+        row = alike[0] if len(alike) == 1 else None
     if row is None:
         raise InputError(f"the index holds no document {options.document!r}: `rag show` without a name lists them")
     document = generation.document(row)
@@ -293,23 +301,50 @@ def _ready(options: argparse.Namespace) -> Path:
 
 
 def refreshed(corpus: Path) -> Path:
-    """The index kept for ``corpus`` in the user's cache, by its path; built when absent or when a file has changed."""
+    """The index kept for ``corpus`` in the user's cache; built when absent or when a file has changed.
+
+    Another process that is building it is waited for; IndexBusy when that takes more than ten minutes.
+    """
+    import time
+
+    from index.errors import IndexBusy
+    from index.store import await_writer
+
+    root, until, waited = _kept(corpus), time.monotonic() + WAIT, False
+    while _is_stale(root):
+        try:
+            _build([corpus], root, None)
+            break
+        except IndexBusy:
+            if not waited:
+                complain(f"another process is indexing {corpus}: waiting until it is done")
+            waited = True
+            await_writer(root, max(0.0, until - time.monotonic()))
+    return root
+
+
+def _kept(corpus: Path) -> Path:
+    """Where the index for ``corpus`` is kept, by its path without links."""
     import hashlib
 
+    from index.user import user_folder
+
+    place = Path(os.path.realpath(corpus))
+    if not os.path.isdir(place):  # noqa: PTH112, it never raises
+        # A document is called as its file was given: a link to it is another corpus.
+        place = Path(os.path.realpath(corpus.parent), corpus.name)
+    return user_folder("cache") / "indexes" / hashlib.sha256(os.fsencode(place)).hexdigest()[:24]
+
+
+def _is_stale(root: Path) -> bool:
     from index.build import is_stale
     from index.errors import IndexDamaged, IndexMismatch, IndexMissing
     from index.store import open_current
-    from index.user import user_folder
 
-    key = hashlib.sha256(os.fsencode(os.path.realpath(corpus))).hexdigest()[:24]
-    root = user_folder("cache") / "indexes" / key
     try:
-        stale = is_stale(open_current(root))
+        return is_stale(open_current(root))
     except (IndexMissing, IndexDamaged, IndexMismatch):
-        stale = True
-    if stale:
-        _build([corpus], root, None)
-    return root
+        return True
 
 
 def _build(paths: Sequence[Path], root: Path, model: str | None) -> Any:

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from index import store
-from index.build import RECIPE, BuildReport, build, build_documents, is_stale, retrieval_text
+from index.build import BuildReport, build, build_documents, is_stale, retrieval_text
 from index.build import _encode as encode
 from index.build import _keys as keys_of
 from index.embed import EMBEDDED, Progress
 from index.errors import IndexBusy, InputError, ModelError
 from index.minilm import model_folder
 from index.passage import Document, Passage
+from index.recipe import RECIPE
 
 ONE = "The mill was built in 1862. It cost $3 million.\n"
 TWO = "The bridge was closed in March.\n"
@@ -241,6 +242,16 @@ def test_a_busy_index(tmp_path: Path, write: Write) -> None:
         build([folder], tmp_path / "index")
 
 
+def test_an_array_without_a_header_is_built_again(tmp_path: Path, write: Write, resign: Any) -> None:
+    folder, root = write(tmp_path / "in", {"a.txt": ONE}), tmp_path / "index"
+    build([folder], root)
+    keys = root / "gen-000001" / "keys.npy"
+    keys.write_bytes(b"\x93NUMPY\1\0\x84\3" + b"(" * 900 + keys.read_bytes()[128:])
+    resign(root, lambda manifest: None)
+    assert build([folder], root).generation == "gen-000002"
+    assert not is_stale(store.open_current(root))
+
+
 @pytest.mark.parametrize(
     "file", ["CURRENT", "gen-000001/MANIFEST.json", "gen-000001/vectors.npy", "gen-000001/keys.npy"]
 )
@@ -337,7 +348,11 @@ def test_stale_when_anything_changed(tmp_path: Path, write: Write, monkeypatch: 
     assert not stale()
     os.utime(folder / "a.txt", ns=(facts.st_atime_ns, facts.st_mtime_ns + 1))
     assert stale()
-    os.utime(folder / "a.txt", ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    write(folder, {"a.txt": ONE.replace("1862", "1901")})
+    os.utime(folder / "a.txt", ns=(facts.st_atime_ns, facts.st_mtime_ns))  # as `touch -r` does
+    assert (folder / "a.txt").stat()[:9] == facts[:9]  # all but the time of change
+    assert stale()
+    build([folder], root)
     assert not stale()
     (folder / "b.txt").unlink()
     assert stale()
@@ -378,3 +393,7 @@ def test_an_index_inside_the_folder_is_not_indexed(tmp_path: Path) -> None:
         report = build([corpus], corpus / "index")
         assert (report.scanned, report.documents, report.failed, report.skipped) == (1, 1, (), ())
     assert not is_stale(store.open_current(corpus / "index"))
+    (tmp_path / "link").symlink_to(corpus)
+    assert build([tmp_path / "link"], corpus / "index").scanned == 1
+    with pytest.raises(InputError, match="holds no files"):
+        build([corpus / "index" / "gen-000003"], corpus / "index")

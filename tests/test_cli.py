@@ -198,6 +198,21 @@ def test_status(rag: Run, root: Path, tmp_path: Path, write: Write) -> None:
     assert re.search(r"^stale +True$", rag("status", "--index", tmp_path / "index")[1], re.MULTILINE)
 
 
+def test_status_of_an_index_of_another_recipe(
+    rag: Run, tmp_path: Path, write: Write, resign: Callable[..., None]
+) -> None:
+    folder, place = write(tmp_path / "in", {"a.txt": "The mill is old."}), tmp_path / "index"
+    rag("index", folder, "--index", place)
+    resign(place, lambda manifest: manifest.update(recipe="0"))
+    for command in (["ask", "Who?"], ["search", "mill"]):
+        code, out, err = rag(*command, "--index", place)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "another version of Citespan: build it again with `rag index" in err
+    assert json.loads(rag("status", "--index", place, "--json")[1])["stale"] is True
+    assert rag("index", folder, "--index", place)[0] == 0
+    assert rag("search", "mill", "--index", place)[0] == 0
+
+
 # Which index
 
 

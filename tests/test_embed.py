@@ -142,7 +142,7 @@ def test_modules_of_others_are_refused(tmp_path: Path, modules: str, says: str) 
 
 def test_what_is_not_there_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-    for name in ("no-such-model", "no-such/model", "no such model?"):
+    for name in ("no-such-model", "no-such/model", "no such model?", "~no-such-user/model"):
         with pytest.raises(ModelError, match="nothing is downloaded here"):
             load_encoder(name)
     file = tmp_path / "file.bin"

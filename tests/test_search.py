@@ -109,6 +109,15 @@ def test_another_encoder(tmp_path: Path, resign: Resign) -> None:
         Index.open(tmp_path)
 
 
+def test_another_recipe(tmp_path: Path, resign: Resign) -> None:
+    build_documents([Document("d", "Some words.")], tmp_path)
+    resign(tmp_path, lambda manifest: manifest.update(recipe="0"))
+    with pytest.raises(IndexMismatch, match=r"another version of Citespan: build it again with `rag index"):
+        Index.open(tmp_path)
+    build_documents([Document("d", "Some words.")], tmp_path)
+    assert Index.open(tmp_path).search("words")
+
+
 PASSAGE = np.array([[0, 0, 11, 0, 1]], np.int64)
 
 

@@ -96,6 +96,57 @@ def test_two_writers(tmp_path: Path) -> None:
     publish(tmp_path, 2)
 
 
+def test_a_writer_that_waits(tmp_path: Path) -> None:
+    publish(tmp_path, 1)
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with store.writing(tmp_path):
+            held.set()
+            release.wait(20)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(20)
+    with pytest.raises(IndexBusy, match="another process"):
+        store.await_writer(tmp_path, 0.1)
+    threading.Timer(0.3, release.set).start()
+    store.await_writer(tmp_path, 20)
+    assert release.is_set()
+    holder.join()
+
+
+def locks(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """A file system on which locking fails so."""
+    fcntl = pytest.importorskip("fcntl")
+
+    def flock(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+
+
+def test_a_file_system_that_locks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    locks(monkeypatch, errno.ENOSYS)
+    root = tmp_path / "index"
+    with pytest.raises(ValueError, match="pickle"), store.writing(root):
+        store.publish(root, [], [], {"vectors": np.array([print], object)}, SETTINGS)
+    assert not root.exists()
+    publish(root, 1)
+    publish(root, 2)  # without a warning, which would be an error here
+    assert number_of(store.open_current(root)) == 2
+
+
+def test_a_lock_that_cannot_be_had_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(tmp_path / "old", 1)
+    locks(monkeypatch, errno.EIO)
+    for name in ("new", "old"):
+        with pytest.raises(InputError, match="cannot be written"):
+            publish(tmp_path / name, 2)
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+    assert number_of(store.open_current(tmp_path / "old")) == 1
+
+
 @pytest.mark.parametrize("stranger", ["thesis.docx", "gen-1", "gen-000001x", ".git"])
 def test_strangers_are_left_alone(tmp_path: Path, stranger: str) -> None:
     (tmp_path / stranger).write_text("mine")
@@ -237,6 +288,45 @@ def test_any_operation_may_fail(tmp_path: Path, forever: bool, code: int) -> Non
         if faults.count < at:
             break
     assert 20 < at < 199
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_write_that_fails_leaves_nothing_and_says_what_stands(tmp_path: Path, code: int) -> None:
+    publish(tmp_path / "old", 1)
+    before = sorted(tmp_path.rglob("*"))
+    failed = 0
+    for at in range(1, 200):
+        for name, stands in (("new", False), ("old", True)):
+            root, faults = tmp_path / name, Faults(at, forever=False, code=code)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(os, "fsync", faults.before(os.fsync))
+                patch.setattr(os, "replace", faults.before(os.replace))
+                patch.setattr(io, "open", faults.opening)
+                try:
+                    publish(root, 2)
+                except InputError as error:
+                    said = str(error)
+                else:
+                    said = "done"
+            if not said.startswith("the index could not be written"):  # it stands
+                shutil.rmtree(tmp_path)
+                publish(tmp_path / "old", 1)
+                continue
+            failed += 1
+            assert ("the one before it still stands" in said) == stands
+            assert ("make room" in said) == (code != errno.EIO)
+            assert sorted(tmp_path.rglob("*")) == before
+        if said == "done":
+            break
+    assert failed > 20
+
+
+def test_an_index_that_is_damaged_is_not_said_to_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(tmp_path, 1)
+    (tmp_path / "gen-000001" / "vectors.npy").write_bytes(b"damaged")
+    monkeypatch.setattr(os, "fsync", Faults(1, forever=True).before(os.fsync))
+    with pytest.raises(InputError, match=r"\(Input/output error\): mend that, or"):
+        publish(tmp_path, 2)
 
 
 KILLED = """

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,30 @@ def test_any_file_cut_lengthened_or_gone(one: Path) -> None:
     shutil.rmtree(one / (store.current_generation(one) or ("",))[0])
     with pytest.raises(IndexDamaged):
         store.open_current(one)
+
+
+def test_a_pipe_in_the_place_of_any_file(one: Path) -> None:
+    """Opening one waits for a writer who never comes."""
+    for path in files(one):
+        data = path.read_bytes()
+        path.unlink()
+        os.mkfifo(path)
+        with pytest.raises(IndexDamaged, match="is no file"):
+            store.open_current(one)
+        path.unlink()
+        with socket.socket(socket.AF_UNIX) as opened:
+            here = Path.cwd()
+            os.chdir(path.parent)  # a socket's name is short
+            opened.bind(path.name)
+            os.chdir(here)
+            with pytest.raises(IndexDamaged):
+                store.open_current(one)
+        path.unlink()
+        path.write_bytes(data)
+    (one / "CURRENT").unlink()
+    os.mkfifo(one / "CURRENT")
+    publish(one, 3)
+    assert number_of(store.open_current(one)) == 3
 
 
 @pytest.mark.parametrize("current", ["../gen-000001 " + "0" * 64, "gen-000002", "/ " + "0" * 64, "é", "gen-000002 x y"])
@@ -154,6 +179,16 @@ def test_documents_that_are_not_what_was_written(one: Path, resign: Resign) -> N
         generation.document(0)
 
 
+@pytest.mark.parametrize("other", [b"more", b"\xff\xff\xff\xff"])
+def test_texts_that_are_written_into_while_they_are_open(one: Path, other: bytes) -> None:
+    generation = store.open_current(one)
+    with (one / "gen-000002" / "texts.bin").open("r+b") as texts:
+        texts.write(other)
+    with pytest.raises(IndexDamaged, match=r"a\.txt"):
+        generation.document(0)
+    assert generation.document(1).text == "more 2"
+
+
 class Trap:
     """Unpickling it makes a folder."""
 
@@ -162,6 +197,30 @@ class Trap:
 
     def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
         return os.mkdir, (str(self.place),)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"(" * 900,
+        b"[" * 9_000,
+        b"{'descr': '<f4', 'shape': (2, 3), 'fortran_order': False",
+        b"{'descr': '<f4', 'shape': (2, 3)}",
+        b"{'descr': 'nothing', 'shape': (2, 3), 'fortran_order': False}",
+        b"-" * 9_000 + b"1",
+        b'"""',
+        b"\0",
+        b"1 if",
+        b"{[]: 1}",
+        b"",
+    ],
+)
+def test_headers_of_arrays_that_are_none(one: Path, resign: Resign, header: bytes) -> None:
+    path = one / "gen-000002" / "vectors.npy"
+    path.write_bytes(b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header + path.read_bytes()[128:])
+    resign(one, lambda manifest: None)
+    with pytest.raises(IndexDamaged, match=r"vectors\.npy: no header of an array"):
+        store.open_current(one)
 
 
 def test_arrays_that_are_not_plain_numbers(one: Path, resign: Resign, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Many at once: places, time limits, a new generation while questions run."""
 
 import inspect
+import os
 import shutil
 import threading
 import time
@@ -131,6 +132,31 @@ def test_a_new_generation_is_noticed_and_a_damaged_one_is_not_taken(
     build([folder], root)
     assert "could not be opened" not in client.get("/").text
     assert opened[-1] == client.get("/healthz").json()["generation"]
+
+
+def test_an_index_of_another_recipe_and_a_rotten_one_are_not_taken(
+    tmp_path: Path, write: Write, resign: Callable[[Path, Callable[[dict[str, object]], object]], None]
+) -> None:
+    folder, root = write(tmp_path / "in", {"a.txt": "The mill was built in 1862.\n"}), tmp_path / "index"
+    build([folder], root)
+    engine = Engine(root, lambda: Pipeline(Index.open(root), SentenceReader(), ANSWERS))
+    build([folder], root)
+    resign(root, lambda manifest: manifest.update(recipe="0"))
+    assert engine.current().pipeline.index.generation.name == "gen-000001"
+    assert "built by another version of Citespan" in (engine.trouble or "")
+    build([folder], root)
+    assert engine.current().pipeline.index.generation.name == "gen-000003"
+    assert engine.trouble is None
+    build([folder], root)
+    keys = root / "gen-000004" / "keys.npy"
+    keys.write_bytes(b"\x93NUMPY\1\0\x84\3" + b"(" * 900 + keys.read_bytes()[128:])
+    resign(root, lambda manifest: None)
+    assert engine.current().pipeline.index.generation.name == "gen-000003"
+    assert "keys.npy" in (engine.trouble or "")
+    (root / "CURRENT").unlink()
+    os.mkfifo(root / "CURRENT")
+    assert engine.current().pipeline.index.generation.name == "gen-000003"
+    assert "CURRENT is no file" in (engine.trouble or "")
 
 
 class Clock:
