@@ -22,6 +22,11 @@ _NO_CHARSETS = {
 }
 # What these labels mean on the web (https://encoding.spec.whatwg.org/#names-and-labels), by Python's names.
 _MEANT = {"ascii": "cp1252", "iso8859-1": "cp1252"}
+_SUPERSCRIPTS = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_EXPONENT = re.compile("[+−-]?[0-9]+[+−-]?")
+_FRACTION = re.compile("[+−-]?[0-9]+[.,/][0-9]+")
+_NOTES = re.compile("[0-9]{1,3}(?:[,–-][0-9]{1,3})*|[a-z]")
 # Characters that XML, and so lxml, has no place for.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\ufffe\uffff]")
 
@@ -98,6 +103,49 @@ def _keep_inline(tree: Any) -> None:
     for part in tree.iter("li", "ul", "ol"):  # of a list in a table's cell, nothing would be left
         if next(part.iterancestors("td"), None) is not None:
             part.tag = "p" if part.tag == "li" else "span"
+    for part in list(tree.iter("sup", "sub")):  # whose digits would be those of the number or word before
+        said = "".join("".join(part.itertext()).split())
+        written = _lowered(said, _before(part)) if part.tag == "sub" else _raised(said, _before(part), _links(part))
+        if written != said:
+            part[:] = []
+            part.text = written
+
+
+def _raised(said: str, before: str, links: bool) -> str:
+    """What stands for superscript: "1987³", "10⁻⁶"; in brackets what else is the mark of a note: "4,200[2]", "Lee[a]".
+
+    A letter without a link is one only behind a word ("19e" and "2a" are ordinals). "19th" and asterisks stay.
+    """
+    note = _NOTES.fullmatch(said) is not None
+    if note and (links or not said.isalnum() or (said.isalpha() and before[-3:].isalpha() and len(before) > 2)):
+        return f"[{said}]"
+    if _FRACTION.fullmatch(said):  # which has no superscript form
+        return f"^{said}"
+    if not _EXPONENT.fullmatch(said) or (len(said) > 3 and not before[-1:].strip()):  # a small "2024" by itself
+        return said
+    apart = " " if before[-1:] in tuple("⁰¹²³⁴⁵⁶⁷⁸⁹") else ""
+    return apart + said.translate(_SUPERSCRIPTS)
+
+
+def _lowered(said: str, before: str) -> str:
+    """What stands for subscript: "1010₂", "¹/₂"; "CO2" stays, as everybody writes and asks for it."""
+    return said.translate(_SUBSCRIPTS) if said.isdecimal() and before[-1:] in tuple("0123456789/⁄") else said
+
+
+def _links(part: Any) -> bool:
+    """Whether an element holds a link, or is all that a link holds."""
+    around = part.getparent()
+    if around is not None and around.tag == "a" and len(around) == 1:
+        return not f"{around.text or ''}{part.tail or ''}".strip()
+    return next(part.iter("a"), None) is not None
+
+
+def _before(part: Any) -> str:
+    """The text right before an element."""
+    previous, parent = part.getprevious(), part.getparent()
+    if previous is not None:
+        return previous.tail or "".join(previous.itertext())
+    return "" if parent is None else parent.text or ""
 
 
 @lru_cache(maxsize=1)

@@ -11,8 +11,9 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from index.boilerplate import merged
 from index.find import Source, printable
 from index.passage import Document, Span
 from index.strict import TwiceError, loads
+from index.tokens import INVISIBLE, LINE_HYPHEN
 
 MAX_BYTES = 50_000_000
 """Larger files are skipped, unread."""
@@ -29,7 +31,9 @@ ID_LIMIT = 1_000
 CONTROL_SHARE = 0.01
 """A file with a larger share of control characters is binary."""
 DETECTION_BYTES = 100_000
-"""How much of a file without known encoding is looked at to guess it."""
+"""How much of a file without known encoding is looked at to guess it, long stretches of ASCII not counted."""
+REPAIRED = 3
+"""A file is damaged UTF-8 if that many times as many of its characters beyond ASCII are well-formed as are not."""
 ATTEMPTS = 3
 """How often a file that changes while it is read is read."""
 
@@ -44,8 +48,12 @@ _BOMS = (
 _SINGLE_BYTE = ("cp125", "iso8859", "koi8")
 _CONTROL_BYTES = bytes(code for code in range(32) if code not in b"\t\n\r\f") + b"\x7f"
 _CONTROLS = dict.fromkeys(_CONTROL_BYTES)
-# Characters that show nothing and part nothing: controls, zero-width space, word joiner, BOM, soft hyphen.
-_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1b\x7f\u200b\u2060\ufeff\u00ad]+")
+_NO_ASCII = bytes(range(128, 256))
+_FOREIGN = re.compile(b"[\x80-\xff]")
+# The middle of a long stretch of ASCII, which says nothing of a file's encoding, behind what is kept of its beginning.
+_LONG_ASCII = re.compile(rb"(?<![\x00-\x7f])([\x00-\x7f]{80})[\x00-\x7f]+(?=[\x00-\x7f]{80})")
+_WORD = re.compile(r"(?<![^\W\d_])[^\W\d_]++")
+_HALVES = re.compile(rf"({_WORD.pattern})({LINE_HYPHEN.pattern})(?=({_WORD.pattern}))")
 # What other alphabets turn into in Windows-1252: thorn, eth, signs inside words.
 _UNWESTERN = re.compile(r"[ÐðÞþÝý]|(?<=[^\W\d_])[¡-©«-´¶-¸º-¿×÷](?=[^\W\d_])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -95,7 +103,8 @@ def decode(data: bytes, declared: str | None = None) -> str:
     """Text of ``data``: by its BOM, else as declared, else as UTF-8, else as charset-normalizer has it.
 
     UTF-8 comes before a declared single-byte encoding, in which any bytes are text and valid UTF-8 is all but never.
-    Newlines and a BOM stay; a lone surrogate of UTF-16 becomes U+FFFD. Raises ValueError if the bytes are no text.
+    Newlines and a BOM stay; a lone surrogate of UTF-16 and the few bad bytes of damaged UTF-8 become U+FFFD. Raises
+    ValueError if the bytes are no text.
     """
     for bom, encoding in _BOMS:
         if data.startswith(bom):
@@ -104,14 +113,9 @@ def decode(data: bytes, declared: str | None = None) -> str:
     if declared and declared.startswith(_SINGLE_BYTE):
         encodings.reverse()
     for encoding in encodings:
-        try:
-            text = data.decode(encoding)
-        except (UnicodeError, LookupError, ValueError):
-            continue
-        if not _binary(text):
-            return _SURROGATE.sub("\ufffd", text)
-    encoding = _utf16(data) or _detected(data)
-    return _text(data, encoding)
+        with suppress(UnicodeError, LookupError, ValueError):
+            return _text(data, encoding)
+    return _text(data, _utf16(data) or _detected(data))
 
 
 def _loader(path: Path) -> Callable[[bytes, str], list[Entry]]:
@@ -153,7 +157,12 @@ def _version(status: os.stat_result) -> tuple[int, int, int]:
 
 def _text(data: bytes, encoding: str) -> str:
     errors = "surrogatepass" if encoding.startswith("utf-") else "strict"
-    text = _SURROGATE.sub("\ufffd", data.decode(encoding, errors))
+    try:
+        text = _SURROGATE.sub("\ufffd", data.decode(encoding, errors))
+    except UnicodeDecodeError:
+        if encoding != "utf-8":
+            raise
+        text = _repaired(data)
     if _binary(text):
         raise ValueError("control characters")
     return text
@@ -161,6 +170,21 @@ def _text(data: bytes, encoding: str) -> str:
 
 def _binary(text: str) -> bool:
     return len(text) - len(text.translate(_CONTROLS)) > CONTROL_SHARE * len(text)
+
+
+def _repaired(data: bytes) -> str:
+    """Damaged UTF-8 with U+FFFD for what is none; ValueError if it is not UTF-8 at all.
+
+    Text in another encoding holds next to no sequences of UTF-8, and more that are none. Of a file that was cut off,
+    the last character may be half.
+    """
+    text = data.decode("utf-8", "replace")
+    bad = text.count("\ufffd") - data.count("\ufffd".encode())
+    good = len(text) - bad - len(data.translate(None, _NO_ASCII))
+    cut_off = bad == 1 and good > 0 and text.endswith("\ufffd")
+    if good < REPAIRED * bad and not cut_off:
+        raise ValueError("not UTF-8")
+    return text
 
 
 def _utf16(data: bytes) -> str | None:
@@ -177,16 +201,21 @@ def _detected(data: bytes) -> str:
         raise ValueError("control bytes")
     from charset_normalizer import from_bytes
 
-    sample = data[:DETECTION_BYTES]
-    if len(data) > DETECTION_BYTES:
+    # It takes a few samples of its own, which of a file that is nearly all ASCII would be nothing else: "ascii".
+    foreign = _FOREIGN.search(data)
+    start = max(0, foreign.start() - 80) if foreign else 0
+    telling = _LONG_ASCII.sub(rb"\1\n", data[start : start + 20 * DETECTION_BYTES])
+    sample = telling[:DETECTION_BYTES]
+    if len(telling) > DETECTION_BYTES:
         sample = sample[: max(sample.rfind(b"\n"), sample.rfind(b" ")) + 1] or sample
     matches = from_bytes(sample)
     best = matches.best()
     if best is None:
         raise ValueError("unknown encoding")
     # French, read as Baltic or Central European, looks tidier to it than French; Western is by far the commoner.
-    for match in matches:
-        if match.encoding == "cp1252" and match.chaos <= best.chaos + 0.1 and not _UNWESTERN.search(str(match)):
+    for match in matches:  # one stands for all encodings that give the same text
+        western = "cp1252" in match.could_be_from_charset
+        if western and match.chaos <= best.chaos + 0.1 and not _UNWESTERN.search(str(match)):
             return "cp1252"
     return best.encoding
 
@@ -205,11 +234,11 @@ def _document(
     fields: dict[str, str | None],
     masked: Sequence[Span] = (),
 ) -> Document:
-    hidden = merged([*masked, *(match.span() for match in _INVISIBLE.finditer(text))])
+    hidden = merged([*masked, *(match.span() for match in INVISIBLE.finditer(text))])
     edges = [0, *(edge for span in hidden for edge in span), len(text)]
     if not any(text[start:end].strip() for start, end in zip(edges[::2], edges[1::2], strict=True)):
         raise _RefusedError("skipped", "empty")
-    return Document(
+    document = Document(
         doc_id,
         text,
         title=_line(fields.get("title")),
@@ -218,10 +247,30 @@ def _document(
         source_sha256=hashlib.sha256(data).hexdigest(),
         masked=hidden,
     )
+    hyphens = list(_line_hyphens(document)) if LINE_HYPHEN.search(text) else []
+    return replace(document, masked=merged([*hidden, *hyphens])) if hyphens else document
+
+
+def _line_hyphens(document: Document) -> Iterator[Span]:
+    """Hyphens of a hard-wrapped document that are none of their words'.
+
+    A soft one is none. Of the others it shows where the document has the word in one piece elsewhere and nowhere with
+    the hyphen in it; any other ("long-term", for all one can tell) stays.
+    """
+    if not document.hard_wrapped:
+        return
+    text = document.text.casefold()
+    known = set(_WORD.findall(text))
+    for match in _HALVES.finditer(document.text):
+        left, hyphen, right = match.groups()
+        parted = f"{left}-{right}".casefold()
+        whole = hyphen[0] == "\u00ad" or (parted.replace("-", "") in known and parted not in text)
+        if whole and left[-1].islower() and right[0].islower():
+            yield match.span(2)
 
 
 def _line(value: str | None) -> str | None:
-    return " ".join(_INVISIBLE.sub("", _SURROGATE.sub("\ufffd", value or "")).split()) or None
+    return " ".join(INVISIBLE.sub("", _SURROGATE.sub("\ufffd", value or "")).split()) or None
 
 
 def _iso_date(value: str | None) -> str | None:

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Protocol, cast
 
 from index.passage import Document, Span
-from index.tokens import STOP_WORDS
+from index.tokens import LINE_HYPHEN, STOP_WORDS
 
 SENTENCE_LIMIT = 500
 """Code points a sentence has at most; a longer one is cut."""
@@ -29,20 +29,22 @@ _NEWLINES = "\n\r\x0b\x0c\x85\u2028\u2029"
 NEWLINE = re.compile(rf"\r\n|[{_NEWLINES}]")
 _EDGE = BLANK + "".join(chr(c) for c in range(0x3001) if chr(c).isspace())
 _SEPARATES = re.compile(r"\||\)!?\[|<(?:br|p|td|th|li|div)\b", re.IGNORECASE)
+_RAISES = re.compile(r"<sup\b", re.IGNORECASE)
 
 _HASHES = re.compile(r"\s{0,3}#{1,6}\s")
 _ITEM = re.compile(r"(?:[-*+•‣▪–—]|\d{1,2}[.)])\s")
 _BULLET = re.compile(r"[-*+•‣▪–—]\s")
 _FINAL = tuple(".!?:;,…。！？：；，।؟۔")
 _CLOSERS = "\"'”’»)]}〉》」』】"
+_CAPITAL = f"[{''.join(filter(str.isupper, map(chr, range(0x10000))))}]"
 
 # Sentence ends of scripts that nupunkt does not know, with the closing marks that belong to them.
 _FOREIGN_END = re.compile(rf"[。！？｡।॥۔؟]+[{re.escape(_CLOSERS)}]*")
 # The end of a sentence before an opening quotation mark, which nupunkt often passes over.
-_BEFORE_QUOTE = re.compile(r"[.!?](?=\s+[“\"‘«][A-ZÀ-Þ])")
+_BEFORE_QUOTE = re.compile(rf"[.!?](?=\s+[“\"‘«]{_CAPITAL})")
 # nupunkt learnt many plain words as abbreviations ("bank.", "month.", "Hall."): a word of three letters or more, or
 # "no", ends a sentence before a capital unless it stands here, written so; in capitals it is an acronym ("the SEC.").
-_PLAIN = re.compile(r"(?<![\w.'’&-])([^\W\d_]{3,}|no)\.(?=\s+[A-ZÀ-Þ])")
+_PLAIN = re.compile(rf"(?<![\w.'’&-])([^\W\d_]{{3,}}|no)\.(?=\s+{_CAPITAL})")
 _SHORT = """
 abbr approx assn assoc asst cert cont dept dist eds esp est etc excl fig figs govt illus inc incl intl lit ltd
 mfg misc natl orig prof resp trans univ viz vol vols
@@ -63,7 +65,7 @@ _ADDRESS = re.compile(
     r"|(?:^|[(\"'“‘-]|[a-zà-ÿ,] )Ste?\.$"
 )
 # "Elm St.", "42nd St.": a street, unless a name follows ("Mount St. John").
-_STREET = re.compile(r"(?:^|[\s(])[A-ZÀ-Þ\d][\w’']* St\.$")
+_STREET = re.compile(rf"(?:^|[\s(])(?:{_CAPITAL}|\d)[\w’']* St\.$")
 _NO_WORD = re.compile(r"\W")
 # What may end a sentence before speech (`… at Acme Inc. “We grew,” he said.`), but not before a name in quotation
 # marks (`Acme Inc. “Rocket” unit`): speech has a mark of its own before the closing one, or is long.
@@ -73,8 +75,8 @@ _BEFORE_NAME = re.compile(
 _NAME = re.compile(r"“[^”]*[^”,.!?…]”|\"[^\"]*[^\",.!?…]\"|‘[^’]*[^’,.!?…]’|«[^»]*[^»,.!?…]»")
 _OPENERS = '“"‘«('
 # Marks of footnotes stand behind the full stop and belong to the sentence before them.
-_NOTES = re.compile(r"(?:(?:\[(?:\d{1,3}|[a-z])\])+|[¹²³⁰⁴-⁹]+)(?=\s|\Z)")
-_BEFORE_NOTES = re.compile(rf"[.!?](?={_NOTES.pattern}\s+[“\"‘«]?[A-ZÀ-Þ])")
+_NOTES = re.compile(r"(?:(?:\[(?:\d{1,3}(?:[,–-]\d{1,3})*|[a-z])\])+|[¹²³⁰⁴-⁹]+)(?=\s|\Z)")
+_BEFORE_NOTES = re.compile(rf"[.!?](?={_NOTES.pattern}\s+[“\"‘«]?{_CAPITAL})")
 _COUNTED = re.compile(r"(?:^|[\s(])(?:[Nn]os?|[Pp]p?|[Ff]igs?|[Vv]ols?|[Cc]h|[Ss]ec|[Aa]rt|[Ee]qs?|[Aa]pprox|ca)\.$")
 _SHORTENED = re.compile(r"(?:^|[\s(])(?:(?:\w\.)+\w{0,3}|\w)\.$")
 # Where a sentence that is too long may be cut; "July 11, 1962" and "1, 2, 3" are no clauses.
@@ -116,7 +118,8 @@ def sentences(document: Document) -> list[Span]:
 def blanked(document: Document, start: int = 0, end: int | None = None) -> str:
     """``document.text[start:end]`` at its length, with masked characters as NUL; newlines stay.
 
-    A mask that stands between two cells or links begins with a space instead, so that it does not join their words.
+    A mask that stands between two cells or links, or between a number and its raised note, begins with a space instead,
+    so that it does not join their words. A masked hyphen at a line's end joins the halves of its word.
     """
     text = document.text
     stop = len(text) if end is None else end
@@ -129,8 +132,13 @@ def blanked(document: Document, start: int = 0, end: int | None = None) -> str:
         if first >= last:
             continue
         covered = text[first:last]
-        blank = re.sub(rf"[^{_NEWLINES}]", BLANK, covered)
-        if blank[0] == BLANK and _SEPARATES.search(covered):
+        before, after = text[first - 1 : first], text[last : last + 1]
+        if LINE_HYPHEN.fullmatch(covered) and before.islower() and after.islower():
+            blank = BLANK * len(covered)
+        else:
+            blank = re.sub(rf"[^{_NEWLINES}]", BLANK, covered)
+        raised = before.isdigit() and after.isdigit() and _RAISES.search(covered)
+        if blank[0] == BLANK and (raised or _SEPARATES.search(covered)):
             blank = " " + blank[1:]
         parts += [text[position:first], blank]
         position = last

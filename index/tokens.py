@@ -29,7 +29,12 @@ _MARKS = (
     "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff\u0e31-\u0e3a\u0e47-\u0e4e"
     "\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff"
 )
+INVISIBLE = re.compile("[\x00-\x08\x0e-\x1b\x7f\u00ad\u200b\u2060\ufeff]+")
+"""Characters that show nothing and part nothing: controls, soft hyphen, zero-width space, word joiner, BOM."""
+LINE_HYPHEN = re.compile(r"[-\u00ad\u2010](?:\r\n|[\n\r])[ \t]*")
+"""A hyphen at the end of a line, up to the word's other half."""
 _SILENT = "\u00ad\u200b-\u200d\u2060\ufeff"  # soft hyphen, zero-width spaces and joiners
+_RAISED = "\u00b9\u00b2\u00b3\u2070\u2074-\u2079\u2080-\u2089"  # superscript and subscript digits
 _IDEOGRAPHS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # written without spaces: each is a word
 _LETTER = rf"(?:[^\W_{_IDEOGRAPHS}]|[{_MARKS}{_SILENT}])"
 _DOLLARS = r"(?:US|AU|CA|HK|NT|NZ|A|C|S)"
@@ -38,15 +43,18 @@ _TOKEN = re.compile(
       (?P<formula>(?!{_DOLLARS}\$)(?<![^\W_])[A-Za-z]{{1,16}}\$\d{{1,16}}(?:\.\d{{1,16}})?\$[A-Za-z]*+)  # GB$200$
     | (?P<initials>(?<![^\W_])[^\W\d_](?:\.[^\W\d_](?![^\W_]))++)                                        # U.S. p.m.
     | (?P<money>(?:(?<![^\W_]){_DOLLARS})?[$€£¥₹])?+
-      (?P<number>\d{{1,3}}(?:,\d{{3}}(?!\d))++(?:\.\d++)?|\d++(?:\.\d++)*+)(?P<unit>{_LETTER}*+)         # $1,000 38bn
+      (?P<number>\d{{1,3}}(?:,\d{{3}}(?!\d))++(?:\.\d++)?|\d++(?:\.\d++)*+)[{_RAISED}]*+
+      (?P<unit>{_LETTER}*+)                                                                              # $1,000 38bn
       (?:['\u2019\u02bc]s(?![^\W_]))?+                                                                   # 1990's
-    | (?P<percent>(?<=[\d$\\])%)
+    | (?P<percent>(?:(?<=[\d$\\])|(?<=\d[ \u00a0\u2009\u202f]))%)
     | (?P<word>{_LETTER}++(?:['\u2019\u02bc\uff07]{_LETTER}++)*+)                                        # Nvidia's
     | (?P<ideograph>[{_IDEOGRAPHS}])
     """,
     re.VERBOSE,
 )
 _UNMARKED = re.compile(f"[\u0300-\u036f{_SILENT}]")
+# The mark of a note behind a word; "m²" and "km³" are too short to bear one.
+_MARK = re.compile(r"(?:(?<=[^\W\d_]{3})|(?<=['\u2019\u02bc]s))[\u00b9\u00b2\u00b3\u2070\u2074-\u2079]+$")
 _POSSESSIVE = re.compile("['\u2019\u02bc]s$")
 _APOSTROPHES = re.compile("['\u2019\u02bc]")
 # Letters that no normal form takes apart.
@@ -100,7 +108,7 @@ def _amount(match: re.Match[str]) -> Iterator[tuple[str, int, int]]:
 
     "1990's" is the decade, the "'s" of any other number ("2024's") a possessive.
     """
-    start, middle, end = match.start("number"), match.end("number"), match.end()
+    start, middle, end = match.start("number"), match.start("unit"), match.end()
     number = _folded(match["number"][: 4 * MAX_LENGTH]).replace(",", "")[:MAX_LENGTH]
     unit = _folded(match["unit"][: 4 * MAX_LENGTH])
     unit = (_AFTER_MONEY if match["money"] else _SAME).get(unit, unit)
@@ -118,7 +126,7 @@ def _amount(match: re.Match[str]) -> Iterator[tuple[str, int, int]]:
 @lru_cache(maxsize=1 << 16)
 def _term(word: str, name: bool = False) -> str:
     """What ``word`` is matched by; empty for a stop word, unless it is a ``name``."""
-    bare = _folded(word).replace("$", "").replace(".", "")
+    bare = _folded(_MARK.sub("", word)).replace("$", "").replace(".", "")
     folded = _APOSTROPHES.sub("", _POSSESSIVE.sub("", bare))
     if folded in STOP_WORDS and not name:
         return ""

@@ -139,6 +139,50 @@ def test_a_span_never_runs_over_masked_words() -> None:
     assert not any("https" in span.text for span in spans)
 
 
+class Pieces(Given):
+    """A network that sees half words, silent characters with the half before them."""
+
+    def windows(self, question: str, texts: Sequence[str]) -> list[Window]:
+        made = []
+        for number, text in enumerate(texts):
+            found = list(re.finditer(r"[A-Za-z]+[\u00ad\u200b]?|\d+|[¹³⁴]+|[^\w\s]", text))
+            offsets = np.array([match.span() for match in found], np.int64).reshape(-1, 2)
+            window = Window(number, np.zeros(len(found) + 2, np.int64), 1, offsets)
+            self.words[id(window)] = [match[0].strip("\u00ad\u200b") for match in found]
+            made.append(window)
+        return made
+
+
+@pytest.mark.parametrize(
+    ("word", "masks"),
+    [
+        ("Rot\u00adter\u00addam", "\u00ad"),
+        ("Rot\u200bter\u2060\ufeffdam", "[\u200b-\ufeff]+"),
+        ("rot-\n  ter\u00ad\ndam", "[-\u00ad]\n *"),
+    ],
+)
+@pytest.mark.parametrize("first", ["Rot", "ter", "dam"])
+def test_a_word_with_silent_characters_is_quoted_whole(word: str, masks: str, first: str) -> None:
+    text = f"The harbour of {word}\u00ad grew."
+    masked = tuple(match.span() for match in re.finditer(f"{masks}|\u00ad", text))
+    logits = {first: (9, 9), first.lower(): (9, 9)}
+    assert read(Pieces(logits), hit(text, masked=masked))[0].text == word
+    assert read(Pieces(logits | {"harbour": (10, 0)}), hit(text, masked=masked))[0].text == f"harbour of {word}"
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end", "quote"),
+    [
+        ("It was built in 1987³ by hand.", "1987", "³", "1987"),
+        ("It was built by Anna Stern¹⁴ of Kell.", "Anna", "Stern", "Anna Stern"),
+        ("It has 10⁵ bricks.", "10", "10", "10⁵"),
+        ("It has 120 km² of land.", "120", "km", "120 km²"),
+    ],
+)
+def test_the_mark_of_a_note_is_left_off(text: str, start: str, end: str, quote: str) -> None:
+    assert read(Pieces({start: (9, 0), end: (0, 9)}), hit(text))[0].text == quote
+
+
 def test_of_overlapping_spans_the_best_is_kept() -> None:
     spans = read(Given({"red": (4, 4), "mill": (3, 3), "far": (1, 1)}), hit("The red mill far."))
     for at, span in enumerate(spans):

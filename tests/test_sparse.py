@@ -201,6 +201,20 @@ def test_an_s_behind_a_number():
     assert tokenize_spans("2024's") == [("2024", 0, 6)]
 
 
+def test_marks_of_notes_are_no_part_of_a_term():
+    assert tokenize("1987³ 4,200² 10⁵ 1010₂") == ["1987", "4200", "10", "1010"]
+    assert tokenize("Stern⁴ Stern’s¹²") == tokenize("Stern Stern’s")
+    assert tokenize("m² km² 100m² x² CO₂") == ["m2", "km2", "100m2", "x2", "co2"]
+    assert tokenize_spans("1987³ mills") == [("1987", 0, 5), ("mill", 6, 11)]
+    assert tokenize("$38² billion") == ["38", "billion"]
+
+
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\u2009", "\u202f"])
+def test_a_space_before_the_percent_sign(space):
+    assert tokenize(f"5{space}% more") == tokenize("5% more") == tokenize("5 percent more")
+    assert tokenize(f"a{space}% b 5{space}{space}% 7") == ["b", "5", "7"]
+
+
 def test_huge_and_odd_input():
     assert [len(token) for token in tokenize("q" * 200_000 + " " + "7" * 200_000)] == [MAX_LENGTH, MAX_LENGTH]
     assert tokenize("oil\x00price \ud800 \x07") == ["oil", "price"]

@@ -1,11 +1,14 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from index import markdown
 from index.boilerplate import merged
+from index.find import Source
+from index.load import read
 from index.passage import Document, Span
 from index.sentences import blanked, blocks
 from index.split import sentences, split, visible
@@ -72,6 +75,9 @@ def from_markdown(text: str) -> Document:
             "“No,” he said.²³",
             "She left.",
         ],
+        ["He works for the bank.", "Łukasz runs it.", "She came last month.", "Šárka left the hall.", "İstanbul grew."],
+        ["He left the bank.", "“Čapek was here,” he said.", "It closed last year.[3]", "Żuk left.[4,5]", "He won."],
+        ["He works for the bank.", "Ωmega runs it.", "She met Prof. Łukasz and Sen. Żuk of Łódź.", "Да."],
         ["今日は晴れ。", "彼は「行く。」", "と言った。", "本当？", "はい"],
         ["वह गया।", "वह आया।"],
         ["قال إنه ذهب؟", "ثم عاد."],
@@ -99,6 +105,47 @@ def test_hard_wrapped_text_goes_on_over_line_ends() -> None:
     assert document.hard_wrapped
     shown = visible(document, split(document, words, 500)[0])
     assert shown == f"{' '.join(lines)} week.\nA second paragraph. - an item of a list"
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\n   "])
+@pytest.mark.parametrize("hyphen", ["-", "\u2010", "\u00ad"])
+def test_words_parted_at_line_ends(tmp_path: Path, hyphen: str, newline: str) -> None:
+    lines = [
+        f"The committee was asked to look into environmental and envi{hyphen}",
+        "ronmental questions of the old harbour, and reported on its",
+        f"findings after a long winter in all of those post{hyphen}",
+        "war years, when the well-known mayor and the wellknown, well-",
+        "known office of the mayor had asked the office of the Mid-",
+        "lands to look into the harbours of the Midlands and into",
+        "questions that nobody had asked of it before, and so it did with",
+        "a few more of them, as the minutes of that year of the board and",
+        "those of the next one show, in which it is called well advised",
+        "and in which nothing else is said of its work at the harbour.",
+    ]
+    (tmp_path / "a.txt").write_text(newline.join(lines), newline="")
+    (document,) = read(Source(tmp_path / "a.txt", "a.txt"))
+    assert isinstance(document, Document)
+    assert document.hard_wrapped
+    shown = visible(document, split(document, words, 500)[0])
+    assert "environmental and environmental questions" in shown
+    assert ("postwar" if hyphen == "\u00ad" else f"post{hyphen} war") in shown  # nothing says what it was
+    assert "the wellknown, well- known office" in shown  # it is written both ways
+    assert "of the Midlands to look" in shown
+    unwrapped = Document("a.txt", "The envi-\nronmental one.", masked=((8, 10),))
+    assert [visible(unwrapped, part) for part in split(unwrapped, words, 500)] == ["The environmental one."]
+
+
+def test_a_document_that_is_not_hard_wrapped_keeps_its_hyphens(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("An environmental line.\nenvi-\nronmental\n")
+    (document,) = read(Source(tmp_path / "a.txt", "a.txt"))
+    assert isinstance(document, Document)
+    assert document.masked == ()
+
+
+def test_a_raised_note_is_no_part_of_its_number() -> None:
+    document = from_markdown("It was built in 1987<sup>3</sup> on 5 m<sup>2</sup> and in the 19<sup>th</sup> year.")
+    (passage,) = split(document, words, 500)
+    assert visible(document, passage) == "It was built in 1987 3 on 5 m2 and in the 19th year."
 
 
 def test_front_matter_says_nothing_of_the_lines_below_it() -> None:

@@ -1,0 +1,85 @@
+"""Bytes without a BOM that are not quite UTF-8: damaged, or in an older encoding."""
+
+import codecs
+from pathlib import Path
+
+import pytest
+
+from index import html
+from index.find import Source
+from index.load import DETECTION_BYTES, decode, read
+from index.passage import Document
+
+ENGLISH = "The old market hall was bought by the town, and it will be opened again in spring, the council said.\n"
+QUOTED = "The café’s “owner”, François Müller, said so.\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Market news\n\nThe old market hall was bought by François Müller of Zürich in 2019 for €38 million.\n",
+        "It costs €5 million.\n",
+        "He said the town’s “old hall” would reopen — at last.\n",
+        "Hän sanoi, että väylä on syvempi ja älykäs järjestelmä pystytetään myöhemmin.\n",
+    ],
+)
+@pytest.mark.parametrize("lines", [0, 3, 60])
+def test_western_text_is_read_as_such(text: str, lines: int) -> None:
+    whole = ENGLISH * lines + text + ENGLISH * lines
+    assert decode(whole.encode("cp1252")) == whole
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Съешь же ещё этих мягких булок, сказал мэр города в среду.", "koi8-r"),
+        ("Ο πρωθυπουργός είπε ότι το νέο λιμάνι άνοιξε την Τετάρτη.", "cp1253"),
+        ("总理说新港口明年开放。今天天气很好，明天会下雨。", "gb18030"),
+        ("今日は良い天気です。明日は雨が降るでしょう。港は静かでした。", "shift_jis"),
+        ("Le café est fermé depuis l’été ; où est-il ? À la plage.", "cp1252"),
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", " "])
+def test_a_few_foreign_lines_among_much_english(text: str, encoding: str, newline: str) -> None:
+    """The first of them stands behind more ASCII than is looked at; one line of 200 KB has no line to begin at."""
+    english = ENGLISH.replace("\n", newline) * (DETECTION_BYTES // len(ENGLISH) + 1)
+    whole = english + text + newline + english
+    assert decode(whole.encode(encoding)) == whole
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (QUOTED.encode() + b"Bad: \xff.\n", f"{QUOTED}Bad: \ufffd.\n"),
+        (b"Bad: \x92.\n" + QUOTED.encode() * 5, f"Bad: \ufffd.\n{QUOTED * 5}"),
+        ("Caf\u00e9 caf\u00e9".encode()[:-1], "Caf\u00e9 caf\ufffd"),
+        ("It cost 5 €, then 6 €".encode()[:-1], "It cost 5 €, then 6 \ufffd"),
+        (f"{QUOTED}\ufffd \ufffd \ufffd".encode() + b"\xff", f"{QUOTED}\ufffd \ufffd \ufffd\ufffd"),
+        (codecs.BOM_UTF8 + QUOTED.encode() + b"\xff", f"\ufeff{QUOTED}\ufffd"),
+        (f"{QUOTED}a\ud800b".encode("utf-8", "surrogatepass"), f"{QUOTED}a\ufffdb"),
+    ],
+)
+def test_a_bad_byte_is_replaced_in_damaged_utf_8(data: bytes, text: str) -> None:
+    assert decode(data) == text
+
+
+def test_what_is_no_damaged_utf_8() -> None:
+    assert decode("Le café est fermé".encode("cp1252")) == "Le café est fermé"  # cut off in a character, were it UTF-8
+    text = "Élan „GRÜN“, «Ñ» et É” : le café est fermé, où est-il ?\n" * 3  # "É”" is a letter in UTF-8
+    assert decode(text.encode("cp1252"), "cp1252") == text
+    with pytest.raises(ValueError, match="UTF-8"):
+        decode(codecs.BOM_UTF8 + b"caf\xe9 \xe8\n")
+
+
+@pytest.mark.parametrize("declared", ["utf-8", "iso-8859-1"])
+def test_a_page_in_damaged_utf_8(tmp_path: Path, declared: str) -> None:
+    paragraph = f"<p>{QUOTED} It will be closed for the winter, and nobody knows when it is to open again.</p>"
+    page = f'<html><head><meta charset="{declared}"></head><body><article>{paragraph * 3}</article></body></html>'
+    data = page.encode().replace(b"winter", b"win\xffter", 1)
+    assert html.declared_encoding(data) is not None
+    path = tmp_path / "a.html"
+    path.write_bytes(data)
+    (document,) = read(Source(path, "a.html"))
+    assert isinstance(document, Document)
+    assert "The café’s “owner”, François Müller" in document.text
+    assert "win\ufffdter" in document.text
