@@ -5,6 +5,8 @@ import unicodedata
 from functools import lru_cache
 
 from index.passage import Passage, Span
+from rag.normal import SIGN_BEHIND
+from rag.values import CODES
 
 _MAGNITUDE = r"[ \u00a0-]?(?:hundred|thousand|million|billion|trillion|bn|mn|tn{letters})\b(?![-’'])"
 # Only behind a currency sign is a letter a magnitude: "$38 M", but "in 1999 M. Shyamalan". A year may stand before a
@@ -14,13 +16,8 @@ _YEAR_MAGNITUDE = re.compile(_MAGNITUDE.format(letters=""))
 _YEAR = re.compile(r"(?:1\d|20)\d\d")
 _MONEY_MAGNITUDE = re.compile(_MAGNITUDE.format(letters="|m|k|b"), re.IGNORECASE)
 _PERCENT = re.compile(r"\\?%\$?|[ \u00a0](?:%|per ?cent\b|percentage points?\b)")
-# The currencies most traded (the BIS's triennial survey), with China's as the press writes it.
-_CODES = (
-    "USD|EUR|JPY|GBP|CNY|RMB|AUD|CAD|CHF|HKD|SGD|INR|KRW|SEK|MXN|NZD|NOK|TWD|BRL|ZAR|DKK|PLN|THB|ILS|IDR|CZK|AED|TRY|HUF"
-    "|CLP|SAR|PHP|MYR|COP|RUB|RON|PEN|BHD|BGN|ARS"
-)
-_CODED = re.compile(rf"(?<![^\W_])(?:{_CODES})[ \u00a0]?(?=\d)")
-_UNSIGNED = re.compile(rf"(?:(?:{_CODES})[ \u00a0]?|[$€£¥.])?\d")
+_CODED = re.compile(rf"(?<![^\W_])(?:{CODES})[ \u00a0]?(?=\.?\d)")
+_UNSIGNED = re.compile(rf"(?:(?:{CODES})[ \u00a0]?|[$€£¥])?\.?\d")
 _COUNTRY_DOLLAR = re.compile(r"(?<![^\W_])(?:US|AU|CA|HK|NZ|A|C|S)$")
 _POSSESSIVE = re.compile(r"['’][sS](?![^\W_])")
 _ABBREVIATION = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.){2,}$")
@@ -141,10 +138,18 @@ def _glued(text: str, at: int) -> bool:
     if left == "$" and right.isdigit():
         return text[max(0, at - 2) : at - 1].isalnum()
     if left in ".," and right.isdigit():
-        return at >= 2 and text[at - 2].isdigit()
+        return (at >= 2 and text[at - 2].isdigit()) or _is_point(text, at - 1)
     if right in ".," and left.isdigit():
         return at + 1 < len(text) and text[at + 1].isdigit()
-    return False
+    return right in "+#-−" and SIGN_BEHIND.match(text, at) is not None  # "C++", "BBB-"
+
+
+def _is_point(text: str, at: int) -> bool:
+    """Whether the character at ``at`` is a decimal point that no digit stands before: ".5", "$.5"."""
+    if text[at] != "." or not text[at + 1 : at + 2].isdigit():
+        return False
+    before = text[at - 1 : at]
+    return not before or before.isspace() or before in "([“\"'-−–" or _is_currency(before)
 
 
 def _whole_words(text: str, start: int, end: int, low: int, high: int) -> Span:
@@ -164,8 +169,8 @@ def _ends_with(abbreviation: re.Pattern[str], text: str, start: int, end: int) -
 
 
 def _whole_amount(text: str, start: int, end: int, low: int, high: int) -> Span:
-    if text[start].isdigit():
-        code = _CODED.search(text, max(low, start - 4), start + 1)
+    if text[start].isdigit() or _is_point(text, start):
+        code = _CODED.search(text, max(low, start - 4), start + 2)
         start = code.start() if code else _sign_before(text, start, low)
     if text[start] == "$" and (country := _COUNTRY_DOLLAR.search(text, low, start)):
         start = country.start()
@@ -276,6 +281,8 @@ def _without_loose_edges(text: str, start: int, end: int, low: int, high: int) -
                 break
             start += 1
         while start < end and (text[end - 1] in _LOOSE or text[end - 1].isspace() or text[end - 1] in "‘([{«\0"):
+            if text[end - 1] == "-" and SIGN_BEHIND.match(text, end - 1):
+                break
             end -= 1
         if start < end and text[end - 1] == "“" and "„" not in text[start:end]:
             end -= 1
@@ -302,7 +309,7 @@ def _begins_word(text: str, at: int, end: int, low: int) -> bool:
     """Whether the full stop at ``at`` belongs to what follows: ".5", ".NET"."""
     if text[at] != "." or at + 1 >= end:
         return False
-    return text[at + 1].isdigit() or (text[at + 1].isalpha() and (at == low or text[at - 1].isspace()))
+    return _is_point(text, at) or (text[at + 1].isalpha() and (at == low or text[at - 1].isspace()))
 
 
 def _without_lone_apostrophes(text: str, start: int, end: int, low: int) -> Span:

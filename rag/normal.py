@@ -5,33 +5,42 @@ import string
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
+
+from rag.values import plain
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
-_CURRENCY = r"[$£¥\u20a0-\u20cf]"
-_GLYPHS = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "\u2010": "-", "\u2011": "-", "\u00ad": None})
-# What is written in several ways is brought to one. A letter alone is a magnitude only behind money: "5 m" is a length.
-_SPELLINGS = (
-    (re.compile(r"\bUS\$", re.IGNORECASE), "$"),
-    (re.compile(rf"({_CURRENCY})\s+(?=\.?\d)"), r"\1"),
-    (re.compile(rf"({_CURRENCY}[\d.,]*\d)[\s-]?m\b", re.IGNORECASE), r"\1 million"),
-    (re.compile(r"(?<=\d)[\s-]?(?:mn|million)\b", re.IGNORECASE), " million"),
-    (re.compile(r"(?<=\d)[\s-]?(?:bn|billion)\b", re.IGNORECASE), " billion"),
-    (re.compile(r"(?<=\d)\s?(?:\\?%|per ?cent\b)", re.IGNORECASE), " percent "),
-    (re.compile(r"(?<=\d)(?:-|\sto\s)(?=\d)"), "–"),
-    (re.compile(r"(?<=[^\W\d_])–(?=\w)"), "-"),
+# What a name or a grade is not the same without: "C++" is no "C#", "BBB-" no "BBB". A hyphen may also stand for the
+# rest of a word: "UK- and US-based".
+SIGN_BEHIND = re.compile(
+    r"(?<=[A-Za-z+])\+(?!\w)|(?<=[A-Za-z])#(?!\w)"
+    r"|(?:(?<=(?<![\w-])[A-Z])|(?<=(?<![\w-])[A-Z]{2})|(?<=(?<![\w-])[A-Z]{3}))[-−](?=[\s.,;:!?)\]/'\"’”]|$)"
+    r"(?!(?:,\s\w+-){0,3},?\s(?:and|or|to)\s\w+-\w)"
 )
-# What SQuAD's normalisation would delete and a value or a name is not the same without: "3.8" is no "38", "-5" no "5",
-# "$300" no "300", "C++" no "C#". The dollar signs of LaTeX's "$5\%$" say nothing.
-_SIGNS = (
-    (re.compile(r"(?<=\d)\.(?=\d)"), "·"),
-    (re.compile(r"(?<=\d),(?=\d{1,2}(?!,?\d))"), "·"),
-    (re.compile(r"(?<=\d):(?=\d)"), "∶"),
-    (re.compile(r"(?<=\d)/(?=\d)"), "⁄"),
-    (re.compile(rf"(?<![\w)])[-−](?={_CURRENCY}?\.?\d)"), "−"),
-    (re.compile(r"(?<!\w)\$(?=\.?\d)(?![\d.,·–]+ percent)"), "＄"),
-    (re.compile(r"(?<=[a-z+])\+(?!\w)", re.IGNORECASE), "＋"),
-    (re.compile(r"(?<=[a-z])#(?!\w)", re.IGNORECASE), "♯"),
+_LEFT = {"+": "＋", "#": "♯", "-": "⁻", "−": "⁻"}  # SQuAD's normalisation deletes ASCII punctuation alone
+_HYPHEN = re.compile(r"(?<=[^\W\d_])–(?=\w)")
+_AMPERSAND = re.compile(r"(?<=\s)&(?=\s)")
+_ARTICLE = re.compile(r"\b(?:a|an|the)\s+(?=\w)")  # "vitamin A" is no "vitamin"
+# Behind the comma of "Acme, Inc." no other item begins.
+_AND = re.compile(
+    r"(?:,?\s(?:and|as well as|along with|plus)\b|,(?!\s*(?:inc|ltd|llc|corp|co|plc|jr|sr)\b))"
+    r"\s*(?:(?:both|then|also)\s+)?",
+    re.IGNORECASE,
 )
+_BOTH = re.compile(r"\W*both\s+", re.IGNORECASE)
+
+_INVISIBLE = (0xAD, 0x61C, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
+_WIDE = (*range(0xFB00, 0xFB07), *range(0xFF01, 0xFF5F), *range(0xFFE0, 0xFFE7))  # ligatures; signs of a Chinese width
+_LETTERS = dict(zip("ßæÆœŒøØłŁđĐ", ("ss", "ae", "AE", "oe", "OE", *"oOlLdD"), strict=True))
+_GLYPHS = str.maketrans(
+    dict.fromkeys(map(chr, _INVISIBLE))
+    | dict.fromkeys("‘’‚‛´ʼ‹›", "'")
+    | dict.fromkeys("“”„‟«»", '"')
+    | {"\u2010": "-", "\u2011": "-", "\u2012": "–"}
+    | {glyph: unicodedata.normalize("NFKC", glyph) for glyph in map(chr, _WIDE)}
+    | _LETTERS
+)
+_ACCENTS = re.compile("(?<=[A-Za-z])[\u0300-\u036f]+")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -49,13 +58,37 @@ def words_f1(prediction: Sequence[str], gold: Sequence[str]) -> float:
     return (2 * precision * recall) / (precision + recall)  # the scripts' own order of operations
 
 
+@lru_cache(maxsize=4096)  # the spans of a question share words, and each is compared more than once
 def wording(text: str) -> str:
     """What two spans of one wording have in common: SQuAD's normalisation, but values that differ stay apart.
 
-    "US$7.5 billion" is "$7.5bn" and "5–7%" is "5 to 7 percent", but "$3.8 billion" is another amount than "$38 billion"
-    and "3/4" another than "34". Nor does it matter how a quotation mark, a hyphen or an accent is encoded.
+    "US$7.5 billion" is "7.5bn dollars" and "twelve" "12" (``rag.values.plain``), but "$3.8 billion" is another amount
+    than "$38 billion" and "C++" another name than "C#". Nor does it matter how a letter or a mark is encoded, nor
+    whether it has its accent.
     """
-    said = unicodedata.normalize("NFC", text).translate(_GLYPHS)
-    for pattern, mark in (*_SPELLINGS, *_SIGNS):
-        said = pattern.sub(mark, said)
-    return normalise(said) or text
+    return _bare(_spelled(text)) or text
+
+
+@lru_cache(maxsize=4096)
+def enumerated(text: str) -> frozenset[str]:
+    """The wordings of the items that commas, "and" or "plus" join in ``text``, whatever their order; of others its own.
+
+    "A or B" is one item: it says something else than "A and B".
+    """
+    said = _spelled(text)
+    both = _BOTH.match(said)
+    items = (_bare(item) for item in _AND.split(said[both.end() :] if both else said))
+    return frozenset(filter(None, items)) or frozenset({text})
+
+
+def _spelled(text: str) -> str:
+    """``text`` with letters, marks and values in one spelling."""
+    if not text.isascii():
+        text = _ACCENTS.sub("", unicodedata.normalize("NFD", text.translate(_GLYPHS)))
+        text = _HYPHEN.sub("-", unicodedata.normalize("NFC", text))
+    return plain(SIGN_BEHIND.sub(lambda match: _LEFT[match[0]], _AMPERSAND.sub("and", text)))
+
+
+def _bare(text: str) -> str:
+    """SQuAD's normalisation, but an article that no word follows is none."""
+    return _ARTICLE.sub("", " ".join(text.lower().translate(_PUNCTUATION).split()))

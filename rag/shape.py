@@ -5,14 +5,14 @@ gets its clause: both are still one stretch of one sentence.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from index.passage import Span
 from rag.bounds import stretches, trimmed, visible
 from rag.evidence import Group
-from rag.normal import wording
+from rag.normal import enumerated, wording
 from rag.reader import ScoredSpan
 
 Shape = Literal["words", "list", "clause"]
@@ -73,6 +73,11 @@ def wanted(question: str) -> Shape:
     return "list" if _SEVERAL.search(question) else "words"
 
 
+def likeness(question: str) -> Callable[[str], Hashable]:
+    """What two answers to ``question`` have in common that say the same: their items or their wording."""
+    return enumerated if wanted(question) == "list" else wording
+
+
 def shaped(question: str, spans: Sequence[ScoredSpan]) -> list[ScoredSpan]:
     """The spans, in their order, in the shape that ``question`` wants; none overlaps a better one of its passage."""
     shape = wanted(question)
@@ -89,19 +94,23 @@ def shaped(question: str, spans: Sequence[ScoredSpan]) -> list[ScoredSpan]:
 def items(groups: Sequence[Group]) -> list[Group]:
     """The groups that are items of one list, ``groups[0]`` first: near it in mass, no wording inside another's.
 
-    Whole sentences are no items beside it; a line without a full stop is no sentence here (bullets have none).
+    Nor is one that enumerates only what those before it say in all. Whole sentences are no items beside it; a line
+    without a full stop is no sentence here (bullets have none).
     """
     found: list[Group] = []
     said: list[str] = []
+    told: set[str] = set()
     for group in groups:
         if group.mass < groups[0].mass - ITEM_LEAD or len(found) == MAX_ITEMS:
             break
         best = group.spans[0]
         words = f" {wording(best.text)} "
         whole = (best.start, best.end) == best.sentence and best.text.endswith(_STOPS)
-        if not found or (not whole and not any(words in other or other in words for other in said)):
+        known = enumerated(best.text) <= told or any(words in other or other in words for other in said)
+        if not found or not (whole or known):
             found.append(group)
             said.append(words)
+            told |= enumerated(best.text)
     return found
 
 

@@ -170,6 +170,20 @@ def test_items_of_a_list() -> None:
     assert len(items([group(f"Then a{n}b came.", f"a{n}b", 0.0) for n in range(20)])) == MAX_ITEMS
 
 
+def test_an_enumeration_of_what_was_said_is_no_item() -> None:
+    first = "Halden, Norvik Construction and Brask"
+    found = items(
+        [
+            group(f"They are {first} now.", first, 3.0),
+            group("Then Brask and Halden came.", "Brask and Halden", 2.9),
+            group("Then 12 came.", "12", 2.8),
+            group("Then Brask, twelve and Halden came.", "Brask, twelve and Halden", 2.7),
+            group("Then Orra and Brask came.", "Orra and Brask", 2.6),
+        ]
+    )
+    assert [g.spans[0].text for g in found] == [first, "12", "Orra and Brask"]
+
+
 WORDS = st.sampled_from(["Acme", "Borg", "and", ",", "because", "to", "run", ";", "(", ")", '"', "$3", "million", "."])
 
 

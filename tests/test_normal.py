@@ -1,0 +1,85 @@
+"""Wordings: how text is encoded, articles, signs behind names, and enumerations in any order."""
+
+import itertools
+
+import pytest
+
+from rag.normal import enumerated, normalise, wording
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Hale & Mercer", "Hale and Mercer"),
+        ("Petr Dvorak", "Petr Dvořák"),
+        ("Petr Dvořák", "Petr Dvor\u030ca\u0301k"),
+        ("Łódź", "Lodz"),
+        ("\ufb01rm", "firm"),
+        ("o\ufb03ce", "office"),
+        ("Ｃｉｔｅ ３８", "Cite 38"),
+        ("＄38 million", "$38m"),
+        ("Ac\u200bme", "Acme"),
+        ("\u202aAcme\u202c", "Acme"),
+        ("\ufeffAcme", "Acme"),
+        ("„Acme“", "Acme"),
+        ("«Acme»", '"Acme"'),
+        ("O´Brien", "O'Brien"),
+        ("OʼBrien", "O’Brien"),
+        ("AA−", "AA-"),
+        ("UK- and US-based", "UK and US-based"),
+        ("The vitamin A", "vitamin A"),
+    ],
+)
+def test_how_it_is_written_does_not_matter(one: str, other: str) -> None:
+    assert wording(one) == wording(other)
+    assert wording(wording(one)) == wording(one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("C++", "C#"),
+        ("AA-", "AA"),
+        ("AA-", "AA+"),
+        ("vitamin A", "vitamin"),
+        ("AT&T", "AT and T"),
+        ("किताब", "कतब"),  # the marks of other scripts are vowels
+        ("й", "и"),
+    ],
+)
+def test_names_that_only_look_alike(one: str, other: str) -> None:
+    assert wording(one) != wording(other)
+    assert wording(wording(one)) == wording(one)
+
+
+def test_scores_go_by_the_official_rules() -> None:
+    assert normalise("Vitamin A") == "vitamin"
+    assert normalise("AA-") == normalise("AA")
+    assert normalise("Twelve & 3.8") == "twelve 38"
+
+
+def test_an_enumeration_is_its_items_in_any_order() -> None:
+    names = ("Halden", "Norvik Construction", "Brask")
+    for a, b, c in itertools.permutations(names):
+        for said in (f"{a}, {b} and {c}", f"{a}, {b}, and {c}", f"{a}, the {b} & {c}", f"both {a}, {b} as well as {c}"):
+            assert enumerated(said) == {"halden", "norvik construction", "brask"}
+    assert enumerated("Brask and Halden") != enumerated("Brask, Halden and Norvik")
+
+
+@pytest.mark.parametrize(
+    ("text", "items"),
+    [
+        ("Halden", {"halden"}),
+        ("Halden or Brask", {"halden or brask"}),
+        ("Acme, Inc. and Brask", {"acme inc", "brask"}),
+        ("$1,200 and 1.3 million euros", {"usd1200", "eur1300000"}),
+        ("March 3, 2025, and 4 March 2025", {"3 march 2025", "4 march 2025"}),
+        ("12 and twelve", {"12"}),
+        ("“Both Halden and Brask", {"halden", "brask"}),
+        ("Booth Sabboth Ltd and Brask", {"booth sabboth ltd", "brask"}),
+        ("AA-, BBB", {"aa⁻", "bbb"}),
+        ("...", {"..."}),
+    ],
+)
+def test_items_of_an_enumeration(text: str, items: set[str]) -> None:
+    assert enumerated(text) == items

@@ -1,0 +1,197 @@
+"""Values in several spellings: which are one, and which are not."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.normal import wording
+from rag.values import plain
+
+# Of each line all are one, and no line is another.
+ONE = (
+    # counts
+    ("12", "twelve", "Twelve", "a dozen", "A dozen"),
+    ("24", "twenty-four", "twenty four", "two dozen"),
+    ("6", "six", "half a dozen", "half dozen"),
+    ("105", "a hundred and five", "one hundred five"),
+    ("200,000", "200 000", "two hundred thousand", "200 thousand", "0.2 million"),
+    ("21,000", "21 000", "21\u00a0000", "21\u202f000", "21\u2009000", "21000", "21’000"),
+    ("100", "a hundred", "hundred"),
+    ("1 million", "a million", "million", "1,000,000"),
+    ("7.5bn people", "7.5 billion people", "7,500,000,000 people"),
+    ("1,234.5", "1.234,5", "1234.5"),
+    ("seven-year", "7-year"),
+    ("Formula One", "Formula 1"),
+    ("2 one-bedroom flats", "two 1-bedroom flats"),
+    # money
+    (
+        *(
+            "$0.85 billion",
+            "850 million dollars",
+            "USD 850 million",
+            "$850m",
+            "US$850 million",
+            "$850,000,000",
+            "$850 M",
+        ),
+        *("850 million US dollars", "$ 850 million", "850-million-dollar", "$850 million USD", "$850$ million"),
+    ),
+    ("€4 million", "4m euros", "4 million euros", "EUR 4m", "4 million €", "EUR4,000,000"),
+    ("$2.1tn", "$2.1 trillion", "$2.1T"),
+    ("$850K", "$850,000", "$850 thousand", "850,000 dollars"),
+    ("$1.20 billion", "$1.2 billion", "$1.2B", "1.2 billion dollars"),
+    ("$38B", "$38 billion", "$38-billion", "$38 bn"),
+    ("£4m", "4 million pounds", "GBP 4 million", "4m pounds sterling"),
+    ("NOK 41.7bn", "41.7 billion NOK", "NOK41.7 billion"),
+    ("A$5m", "AUD 5 million", "AU$5 million"),
+    ("half a million dollars", "$500,000", "$0.5m"),
+    ("$.50", "$0.5", "$0.50"),
+    ("-$5 million", "$-5 million", "−$5m"),
+    ("38,3 billion", "38.3 billion"),
+    # percents and ranges
+    ("five percent", "5%", "5 per cent", "5.0 percent", "$5\\%$"),
+    ("5%–7%", "5 to 7 percent", "5-7%", "5% to 7%", "five to seven per cent", "5 – 7 %"),
+    ("$5–7 billion", "$5 billion to $7 billion", "$5bn-$7bn", "5 billion to 7 billion dollars"),
+    ("1990-1991", "1990–1991", "1990 to 1991"),
+    # dates and times
+    ("3 March 2025", "March 3, 2025", "3rd March 2025", "the 3rd of March 2025", "Mar. 3 2025", "2025-03-03"),
+    ("3 March", "March 3rd", "3 Mar"),
+    ("3–5 March 2025", "March 3-5, 2025"),
+    ("Sept. 2025", "September 2025", "September, 2025"),
+    ("7:30 pm", "7.30pm", "7:30 p.m.", "7.30 PM"),
+    ("7 pm", "7pm", "7:00 p.m."),
+    # measures
+    ("10 km", "10 KM", "10km", "10\u00a0km", "10-km"),
+    ("2.5 GW", "2.5GW"),
+    ("21 °C", "21°C"),
+    ("2008, L'Oréal", "2008 L'Oréal"),
+)
+
+
+@pytest.mark.parametrize("spellings", ONE)
+def test_one_value_in_several_spellings(spellings: tuple[str, ...]) -> None:
+    assert {wording(spelling) for spelling in spellings} == {wording(spellings[0])}
+
+
+def test_values_of_two_lines_stay_apart() -> None:
+    assert len({wording(spelling) for spellings in ONE for spelling in spellings}) == len(ONE)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("3.8", "38"),
+        (".5", "5"),
+        ("$.5", "$5"),
+        ("3/4", "34"),
+        ("-5", "5"),
+        ("-5 to -7", "5 to 7"),
+        ("$300", "300"),
+        ("$300", "€300"),
+        ("A$300", "$300"),
+        ("¥5bn", "5 billion yen"),
+        ("¥5bn", "5 billion yuan"),
+        ("5 million", "5 billion"),
+        ("38,3", "383"),
+        ("1,2,3", "12.3"),
+        ("1-2-3", "1-23"),
+        ("1.2.3", "12.3"),
+        ("3.10", "3.1"),
+        ("007", "7"),
+        ("10²", "102"),
+        ("5 m", "5 million"),
+        ("5 m", "$5m"),
+        ("5 pounds", "£5"),
+        ("401k", "401,000"),
+        ("5 percent", "5 percentage points"),
+        ("5%-7%", "57%"),
+        ("5 to 7 percent", "5 to 7"),
+        ("3/4/2025", "4/3/2025"),
+        ("March 3", "March 5"),
+        ("7:30 am", "7:30 pm"),
+        ("7:30 pm", "7:03 pm"),
+        ("no one", "No. 1"),
+        ("dozens", "dozen"),
+        ("twenty one-bedroom flats", "21 bedroom flats"),
+        ("2021 300", "2021300"),
+        ("GB$200$", "$200"),
+    ],
+)
+def test_values_that_only_look_alike(one: str, other: str) -> None:
+    assert wording(one) != wording(other)
+
+
+def amounts() -> st.SearchStrategy[tuple[int, int]]:
+    """A number of thousandths, and of a power of ten."""
+    return st.tuples(st.integers(1, 10**6), st.sampled_from((3, 6, 9, 12)))
+
+
+def spelled(amount: tuple[int, int]) -> list[str]:
+    thousandths, power = amount
+    digits = f"{thousandths // 1000}.{thousandths % 1000:03}".rstrip("0").rstrip(".")
+    whole = thousandths * 10 ** (power - 3)
+    word, short = {3: ("thousand", "k"), 6: ("million", "mn"), 9: ("billion", "bn"), 12: ("trillion", "tn")}[power]
+    return [
+        f"${digits} {word}",
+        f"US${digits}{short}",
+        f"USD {digits} {word}",
+        f"{digits} {word} dollars",
+        f"${whole:,}",
+        f"${whole}",
+        f"{whole:,} dollars".replace(",", " "),
+    ]
+
+
+@given(amounts(), amounts())
+def test_amounts_are_one_exactly_where_they_are(one: tuple[int, int], other: tuple[int, int]) -> None:
+    said, told = ({wording(spelling) for spelling in spelled(amount)} for amount in (one, other))
+    assert len(said) == len(told) == 1
+    assert (said == told) is (one[0] * 10 ** one[1] == other[0] * 10 ** other[1])
+    assert wording(*said) in said
+
+
+@given(st.integers(0, 199), st.integers(0, 199))
+def test_number_words_are_the_numbers(one: int, other: int) -> None:
+    ones = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+    ones += ["thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+    tens = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+
+    def words(number: int) -> str:
+        if number >= 100:
+            return "one hundred" + (f" and {words(number - 100)}" if number > 100 else "")
+        return (
+            ones[number] if number < 20 else tens[number // 10 - 2] + (f"-{ones[number % 10]}" if number % 10 else "")
+        )
+
+    assert wording(words(one)) == str(one)
+    assert (wording(f"{words(one)} ships") == wording(f"{other:,} ships")) is (one == other)
+
+
+@given(st.text(st.sampled_from("0123456789.,:/-–−$€ mk%"), max_size=12) | st.text(max_size=20))
+def test_whatever_the_text_it_has_a_wording(text: str) -> None:
+    assert wording(text) or not text
+    if text.isdigit() and text.isascii():
+        assert wording(text) == text
+
+
+def test_time_is_linear_in_a_text() -> None:
+    started = time.perf_counter()
+    for piece in (
+        "1",
+        "1,",
+        "1.",
+        "1 000 ",
+        "$1$",
+        "a ",
+        "twenty ",
+        "one hundred and ",
+        "5-",
+        "March 3 ",
+        "A-, ",
+        "\u0301",
+    ):
+        plain(piece * (20_000 // len(piece)))
+        wording(piece * (20_000 // len(piece)))
+    assert time.perf_counter() - started < 5  # quadratic, the first alone took as long
