@@ -18,7 +18,7 @@ from index.sentences import blanked
 from index.tokens import tokenize
 from rag.answer import Answer, Citation
 from rag.bounds import visible
-from rag.pipeline import READ
+from rag.copies import READ
 
 RIGHT = 0.5
 """DESIGN: confidence is the probability that the top span has F1 >= 0.5 with a right answer."""
@@ -109,7 +109,7 @@ class Blamer:
         return any(_stands(question, doc_id, self._library.document(doc_id).text) for doc_id in documents)
 
     def blame(self, question: Question, hits: Sequence[Hit], *, right: bool = False, searched: bool = True) -> Blame:
-        """Who lost a missed question. ``hits`` are what was found, best first; the reader reads the first ``READ``.
+        """Who lost a missed question. ``hits`` are what was found, best first; the reader reads ``READ`` of them.
 
         ``right`` says that the best candidate was right (and refused); without ``searched`` nothing was looked for:
         the reader was given the gold documents.

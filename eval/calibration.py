@@ -27,12 +27,12 @@ from eval.questions import Question, QuestionSet, load_set
 from eval.spans import exact_match, f1, holds
 from index.search import Index
 from rag.calibrate import FILE, Calibration, features, own_file
+from rag.copies import FOUND, to_read
 from rag.evidence import grouped
-from rag.pipeline import READ
 from rag.progress import progress
 from rag.reader import Reader
 from rag.readers import load_reader
-from rag.shape import shaped
+from rag.shape import likeness, shaped
 from rag.terminal import exit_code
 
 # Shares of the question's softmax and of its matched words fit SQuAD better, but where all articles are on one subject
@@ -84,15 +84,17 @@ def asked(questions: Sequence[Question], index: Index, reader: Reader, holders: 
     with progress() as report:
         for number, question in enumerate(questions):
             held = number % 3 > 0
-            hits = index.search(question.question, READ, frozenset() if held else holders.holding(question))
-            groups = grouped(shaped(question.question, reader.read(question.question, hits)), index)
+            found = index.search(question.question, FOUND, frozenset() if held else holders.holding(question))
+            hits, _ = to_read(found)
+            spans = shaped(question.question, reader.read(question.question, hits))
+            groups = grouped(spans, index, likeness(question.question))
             if groups:
                 text = groups[0].spans[0].text
                 exact, overlap = exact_match(text, question.answers), f1(text, question.answers)
                 right = holds(text, question.answers) if reader.name == "none" else overlap >= 0.5
-                found = [hit.passage.doc_id for hit in hits]
+                read = [hit.passage.doc_id for hit in hits]
                 cited = [span.hit.passage.doc_id for group in groups for span in group.spans]
-                orders = (found, dict.fromkeys(found), dict.fromkeys(cited + found))
+                orders = (read, dict.fromkeys(read), dict.fromkeys(cited + read))
                 ranks = (_rank(order, question) for order in orders)
                 yield Asked(features(groups, 0), held, held and right, exact, overlap, *ranks)
             if report:

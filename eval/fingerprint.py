@@ -35,7 +35,8 @@ def _of(pipeline: object) -> tuple[dict[str, object], dict[str, object]]:
     from index.fusion import DEPTH, WEIGHT
     from index.search import Index
     from rag import __version__
-    from rag.pipeline import READ, Pipeline
+    from rag.copies import READ
+    from rag.pipeline import Pipeline
 
     settings: dict[str, object] = {"version": __version__, "read": READ, "depth": DEPTH, "weight": WEIGHT}
     if not isinstance(pipeline, Pipeline):

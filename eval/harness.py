@@ -32,7 +32,7 @@ from index.errors import InputError
 from index.fusion import DEPTH
 from index.passage import Hit
 from rag.answer import Answer, Citation
-from rag.pipeline import READ
+from rag.copies import READ
 
 TAG = "citespan"
 KEPT = Counter({"missed": 500, "right": 200})
@@ -198,15 +198,15 @@ class _Asker:
     def _search(self, question: Question) -> tuple[Row, Answer | None, Sequence[Hit]]:
         """Searched once: a ranking of documents takes ``DEPTH`` passages (a document stands where its best one does).
 
-        The reader gets the first ``READ`` of them, which are the passages that a user's question has read: the search
-        fuses its ``DEPTH`` best, however many of them it returns.
+        The reader reads the same of them as of a user's question: the search fuses its ``DEPTH`` best, however many of
+        them it returns.
         """
         started = time.perf_counter()
         hits = self._pipeline.search(question.question, DEPTH)
         timings = {"retrieve": round(1000 * (time.perf_counter() - started), 2)}
         answer: Answer | None = None
         if _judged(question):
-            answer = self._pipeline.trace_from(question.question, hits[:READ], self._k, timings["retrieve"]).answer
+            answer = self._pipeline.trace_from(question.question, hits, self._k, timings["retrieve"]).answer
         scores: dict[str, float | None] = {}
         if question.answerable:
             scores["sound"] = self._blamer.sound(question)

@@ -18,6 +18,7 @@ SKETCH = 256
 SAME = 0.3
 CONTAINED = 0.7
 SAMPLE = 16
+BRIEF = 8
 _NONE = np.uint64(2**64 - 1)
 
 
@@ -50,11 +51,13 @@ def containment(a: np.ndarray, b: np.ndarray) -> float:
 
     Up to the smaller of the two sketches' largest hashes, both name all hashes of their documents. 0 when fewer than
     ``SAMPLE`` of the shorter document's lie there: it has few words, or is less than about a sixteenth of the longer.
+    Where both sketches hold all of their documents nothing is estimated, and ``BRIEF`` are enough.
     """
     limit = min(a[-1], b[-1])
+    least = BRIEF if limit == _NONE else SAMPLE
     a, b = a[(a <= limit) & (a != _NONE)], b[(b <= limit) & (b != _NONE)]
     fewer = min(len(a), len(b))
-    return len(np.intersect1d(a, b, assume_unique=True)) / fewer if fewer >= SAMPLE else 0.0
+    return len(np.intersect1d(a, b, assume_unique=True)) / fewer if fewer >= least else 0.0
 
 
 def _copies(a: np.ndarray, b: np.ndarray) -> bool:

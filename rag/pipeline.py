@@ -8,15 +8,14 @@ from pathlib import Path
 from index.errors import InputError
 from index.passage import Hit
 from index.search import Index
-from rag.answer import Answer, Part, refusal
+from rag.answer import Answer, refusal
 from rag.calibrate import Calibration, reason
+from rag.copies import FOUND, to_read
 from rag.evidence import candidate, grouped, part
 from rag.reader import Reader, ScoredSpan
 from rag.readers import load_reader
-from rag.shape import items, shaped, wanted
+from rag.shape import items, likeness, shaped, wanted
 
-READ = 12
-"""Passages that the reader reads: of SQuAD 1.1 dev's questions 99 % have their paragraph among so many."""
 MAX_QUESTION = 2000
 _NONE: frozenset[int] = frozenset()
 
@@ -55,36 +54,41 @@ class Pipeline:
     def trace(self, question: str, k: int = 3, exclude: frozenset[int] = _NONE) -> Trace:
         """As ``ask``, with what led to the answer."""
         started = time.perf_counter()
-        hits = self.search(question, READ, exclude)
+        hits = self.search(question, FOUND, exclude)
         return self.trace_from(question, hits, k, retrieve_ms=1000 * (time.perf_counter() - started))
 
     def trace_from(self, question: str, hits: Sequence[Hit], k: int = 3, retrieve_ms: float = 0.0) -> Trace:
-        """As ``trace``, from these hits alone."""
+        """As ``trace``, from these hits alone: those of them that ``to_read`` chooses."""
         started = time.perf_counter()
-        spans = shaped(question, self.reader.read(question, hits)) if hits else []
-        answer = self._answer(question, hits, spans, k)
+        read, unread = to_read(hits)
+        spans = shaped(question, self.reader.read(question, read)) if read else []
+        answer = self._answer(question, read, spans, k, unread)
         read_ms = 1000 * (time.perf_counter() - started)
         timings = {"retrieve": retrieve_ms, "read": read_ms, "total": retrieve_ms + read_ms}
         timings = {stage: round(spent, 2) for stage, spent in timings.items()}
-        return Trace(replace(answer, timings_ms=timings), tuple(hits), tuple(spans))
+        return Trace(replace(answer, timings_ms=timings), tuple(read), tuple(spans))
 
-    def _answer(self, question: str, hits: Sequence[Hit], spans: Sequence[ScoredSpan], k: int) -> Answer:
+    def _answer(
+        self, question: str, hits: Sequence[Hit], spans: Sequence[ScoredSpan], k: int, unread: Sequence[str]
+    ) -> Answer:
         if not hits:
             return refusal(question, "not_found" if len(self.index) else "empty_index")
-        groups = grouped(spans, self.index)
-        confidences: list[float] = []
-        for which in range(min(len(groups), k + 1)):
-            # No candidate is surer than the one that the reader put before it.
-            confidences.append(min([self.calibration.confidence(groups, which), *confidences[-1:]]))
-        found = [candidate(group, self.index, sure) for group, sure in zip(groups, confidences, strict=False)]
-        if not found:
+        groups = grouped(spans, self.index, likeness(question))
+        if not groups:
             return refusal(question, "not_found")
-        best, *others = found
-        if best.confidence < self.calibration.threshold:
+        sure = self.calibration.confidence(groups, 0)
+        answered = sure >= self.calibration.threshold
+        several = items(groups) if answered and wanted(question) == "list" else groups[:1]
+        found = [candidate(groups[0], self.index, sure, unread)]
+        others = [which for which, group in enumerate(groups) if group not in several]
+        for which in others[:k]:
+            # No candidate is surer than the one that the reader put before it.
+            sure = min(sure, self.calibration.confidence(groups, which))
+            found.append(candidate(groups[which], self.index, sure, unread))
+        best, *alternatives = found
+        if not answered:
             return Answer(question, False, None, best.confidence, reason(hits), alternatives=tuple(found[:k]))
-        parts: tuple[Part, ...] = ()
-        if wanted(question) == "list" and len(several := items(groups)) > 1:
-            parts = tuple(part(group, self.index) for group in several)
+        parts = tuple(part(group, self.index, unread) for group in several) if len(several) > 1 else ()
         return Answer(
             question,
             answered=True,
@@ -94,7 +98,7 @@ class Pipeline:
             citations=best.citations,
             parts=parts,
             support=best.support,
-            alternatives=tuple(others[:k]),
+            alternatives=tuple(alternatives),
         )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from index.passage import Document, Hit
-from rag.answer import LINE_END, Answer, Candidate, Citation, Part, line_of
+from rag.answer import LINE_END, Answer, Candidate, Citation, Part, Support, line_of
 
 if TYPE_CHECKING:
     from index.build import BuildReport
@@ -208,32 +208,47 @@ def _sure(confidence: float) -> str:
 
 def citation_text(citation: Citation, index: "Index", style: Style) -> str:
     """Two lines: the sentence with the quote marked; title, source, date and place."""
+    return f"  {_sentence(citation, style)}\n  {style.dim(_about(citation, index))}"
+
+
+def _citations(citations: Sequence[Citation], index: "Index", style: Style) -> list[str]:
+    """A citation a paragraph; where several documents hold the same sentence, it stands once above them all."""
+    said: dict[str, list[str]] = {}
+    for citation in citations:
+        said.setdefault(_sentence(citation, style), []).append(style.dim(_about(citation, index)))
+    return ["\n".join(f"  {line}" for line in (sentence, *places)) + "\n" for sentence, places in said.items()]
+
+
+def _sentence(citation: Citation, style: Style) -> str:
     at = citation.start - citation.sentence_start
     end = at + len(citation.quote)
     before, quote, after = citation.sentence[:at], citation.sentence[at:end], citation.sentence[end:]
+    return f"{plain(before)}{style.mark(plain(quote))}{plain(after)}"
+
+
+def _about(citation: Citation, index: "Index") -> str:
     known = [plain(value) for value in (citation.title, citation.source, citation.date) if value]
-    about = " · ".join([*known, _place(citation.document, citation.line, index)])
-    return f"  {plain(before)}{style.mark(plain(quote))}{plain(after)}\n  {style.dim(about)}"
+    return " · ".join([*known, _place(citation.document, citation.line, index)])
+
+
+def _stands(support: Support) -> str:
+    documents, distinct = support.documents, support.distinct
+    independent = f", {distinct} of them independent" if distinct < documents else ""
+    return f"stands in {documents} article{'s' * (documents > 1)}{independent}"
 
 
 def answer_text(answer: Answer, index: "Index", style: Style) -> str:
     """What a person reads: the answer with its proof, or that there is none and the closest passages."""
     lines = []
-    listed = {part.answer for part in answer.parts}
-    others = [candidate for candidate in answer.alternatives if candidate.answer not in listed]
     if answer.answered:
-        documents, distinct = answer.support.documents, answer.support.distinct
-        stands = f"stands in {documents} article{'s' * (documents > 1)}"
-        if distinct < documents:
-            stands += f", {distinct} of them independent"
-        lines += [f"{style.bold(plain(answer.answer or ''))}   (confidence {_sure(answer.confidence)}, {stands})", ""]
-        for citation in answer.citations:
-            lines += [citation_text(citation, index, style), ""]
+        sure = f"(confidence {_sure(answer.confidence)}, {_stands(answer.support)})"
+        lines += [f"{style.bold(plain(answer.answer or ''))}   {sure}", ""]
+        lines += _citations(answer.citations, index, style)
         if answer.parts:
             lines.append("Also on this list:")
             for part in answer.parts[1:]:
                 lines += [citation_text(part.citations[0], index, style), ""]
-        if others:
+        if answer.alternatives:
             lines.append("Other answers:")
     else:
         said = {
@@ -243,10 +258,11 @@ def answer_text(answer: Answer, index: "Index", style: Style) -> str:
         }[answer.reason or "weak"]
         sure = f"   (confidence {_sure(answer.confidence)})" if answer.confidence else ""
         lines += [style.bold(f"No answer found: {said}.") + sure, ""]
-        if others:
+        if answer.alternatives:
             lines.append("Closest:")
-    for candidate in others:
-        lines += [f"  {_sure(candidate.confidence)}", citation_text(candidate.citations[0], index, style)]
+    for candidate in answer.alternatives:
+        several = f"   ({_stands(candidate.support)})" if candidate.support.documents > 1 else ""
+        lines += [f"  {_sure(candidate.confidence)}{several}", citation_text(candidate.citations[0], index, style)]
     return "\n".join(lines).rstrip()
 
 

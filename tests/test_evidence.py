@@ -6,7 +6,7 @@ import pytest
 from index.build import build_documents
 from index.passage import Document, Hit
 from index.search import Index
-from rag.evidence import candidate, grouped
+from rag.evidence import FLOOR, candidate, grouped
 from rag.normal import wording
 from rag.reader import ScoredSpan
 
@@ -16,6 +16,8 @@ TEXTS = {
     "b": "It cost $3 million!" + LONG,  # a near-copy of a
     "c": "The $3 Million was paid, and $3 million is much.",
     "d": "Others say $4 million.",
+    "e": "It was $4 million, not $3 million, that they paid. The bank said nothing. The rival has $3 million.",
+    "f": "A digest. It cost $3 million." + LONG,
 }
 
 
@@ -26,11 +28,14 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     return Index.open(place)
 
 
-def span(index: Index, doc_id: str, words: str, score: float, *, last: bool = False) -> ScoredSpan:
+def span(
+    index: Index, doc_id: str, words: str, score: float, *, last: bool = False, margin: float | None = None
+) -> ScoredSpan:
     passage = next(p for p in index.passages if p.doc_id == doc_id and words in p.text)
     at = passage.start + (passage.text.rindex(words) if last else passage.text.index(words))
     sentence = next(s for s in passage.sentences if s[0] <= at < s[1])
-    return ScoredSpan(Hit(passage, 1.0), at, at + len(words), sentence, score)
+    signals = {} if margin is None else {"margin": margin}
+    return ScoredSpan(Hit(passage, 1.0), at, at + len(words), sentence, score, signals)
 
 
 def test_wordings_are_the_same_under_squads_normalisation(index: Index) -> None:
@@ -157,3 +162,34 @@ def test_one_citation_a_document_best_first(index: Index) -> None:
         text = TEXTS[citation.document]
         assert text[citation.start : citation.end] == citation.quote
         assert text[citation.sentence_start : citation.sentence_end] == citation.sentence
+
+
+def test_words_that_stand_there_by_chance_are_no_support(index: Index) -> None:
+    spans = [
+        span(index, "a", "$3 million", 3.0, margin=2.0),
+        span(index, "c", "$3 million", -1.0, margin=FLOOR),
+        span(index, "e", "$3 million", -2.0, last=True, margin=FLOOR - 0.1),
+    ]
+    (group,) = grouped(spans, index)
+    assert (group.documents, group.distinct) == (("a", "c"), 2)
+    assert [citation.document for citation in candidate(group, index, 0.5).citations] == ["a", "c"]
+    assert candidate(group, index, 0.5).support.documents == 2
+    (weak,) = grouped(spans[2:], index)  # the best of its wording stays what it is
+    assert weak.documents == ("e",)
+
+
+def test_who_denies_it_does_not_say_it(index: Index) -> None:
+    spans = [span(index, "a", "$3 million", 2.0), span(index, "e", "$3 million", 1.0)]
+    (group,) = grouped(spans, index)
+    assert group.documents == ("a",)
+    (group,) = grouped([*spans, span(index, "e", "$3 million", 0.5, last=True)], index)  # it says it elsewhere
+    assert group.documents == ("a", "e")
+
+
+def test_unread_copies_are_cited_where_they_hold_the_sentence(index: Index) -> None:
+    (group,) = grouped([span(index, "a", "$3 million", 2.0)], index)
+    found = candidate(group, index, 0.5, ("b", "f"))  # in b the sentence ends otherwise
+    assert [citation.document for citation in found.citations] == ["a", "f"]
+    assert found.citations[1].start == TEXTS["f"].index("$3 million")
+    assert found.citations[1].sentence == "It cost $3 million."
+    assert (found.support.documents, found.support.distinct) == (2, 1)

@@ -15,7 +15,8 @@ from index.build import build, build_documents
 from index.embed import load_encoder
 from index.passage import Document
 from index.search import Index
-from rag.pipeline import READ, Pipeline
+from rag.copies import READ
+from rag.pipeline import Pipeline
 from rag.readers import load_reader
 
 HERE = Path(__file__).resolve().parent.parent

@@ -8,10 +8,11 @@ import pytest
 
 from index.build import build_documents
 from index.errors import InputError, ModelError
-from index.passage import Hit
+from index.passage import Document, Hit
 from index.search import Index
 from rag.calibrate import Calibration
-from rag.pipeline import MAX_QUESTION, READ, Pipeline, checked
+from rag.copies import READ
+from rag.pipeline import MAX_QUESTION, Pipeline, checked
 from rag.reader import ScoredSpan
 
 
@@ -74,11 +75,25 @@ def test_a_list_that_stands_in_several_places_has_parts(index: Index) -> None:
     assert [part.answer for part in answer.parts] == ["1862", "four years"]
     assert answer.answer == "1862"
     assert answer.parts[0].citations == answer.citations
+    assert [candidate.answer for candidate in answer.alternatives] == ["Sundays"]  # no item of it is another answer
     for part in answer.parts:
         for citation in part.citations:
             assert index.document(citation.document).text[citation.start : citation.end] == citation.quote
+    unsure = Pipeline(index, Finds(found), Calibration({"own": 1.0}, 0.0, 0.99))
+    refused = unsure.ask("Which two facts of the water mill are known?")
+    assert ([candidate.answer for candidate in refused.alternatives], refused.parts) == (list(found), ())
     assert not Pipeline(index, Finds({"1862": 3.0, "Sundays": -1.0}), SURE).ask("Which two facts are known?").parts
     assert not Pipeline(index, Finds(found), SURE).ask("Which fact of the water mill is known?").parts
+
+
+def test_a_list_in_another_order_says_the_same(tmp_path: Path) -> None:
+    texts = ("Shortlisted were Halden, Norvik and Brask.", "The board has shortlisted Brask, Halden and Norvik.")
+    build_documents([Document(str(n), text) for n, text in enumerate(texts)], tmp_path)
+    reader = Finds({"Halden, Norvik and Brask": 3.0, "Brask, Halden and Norvik": 2.0})
+    pipeline = Pipeline(Index.open(tmp_path), reader, SURE)
+    answer = pipeline.ask("Which firms have been shortlisted?")
+    assert (answer.support.documents, answer.parts, answer.alternatives) == (2, (), ())
+    assert pipeline.ask("Who has been shortlisted?").support.documents == 1
 
 
 def test_k_is_how_many_alternatives_and_changes_nothing_else(index: Index) -> None:

@@ -106,13 +106,25 @@ def test_answers_as_text(index: Index) -> None:
         assert "Closest" not in refused
     refused = answer_text(Answer("q", False, None, 0.2, "weak", alternatives=answer.alternatives), index, PLAIN)
     assert "Closest:\n  0.25\n" in refused
+    several = dataclasses.replace(answer.alternatives[0], support=Support(5, 2))
+    shown = answer_text(dataclasses.replace(answer, alternatives=(several,)), index, PLAIN)
+    assert "Other answers:\n  0.25   (stands in 5 articles, 2 of them independent)\n" in shown
+
+
+def test_a_sentence_of_several_documents_stands_once(index: Index) -> None:
+    answer = answered(index)
+    (first,) = answer.citations
+    copy = cite(index.document("b"), (first.start, first.end), (first.sentence_start, first.sentence_end))
+    shown = answer_text(dataclasses.replace(answer, citations=(first, copy), alternatives=()), index, PLAIN)
+    assert f"\n{citation_text(first, index, PLAIN)}\n{citation_text(copy, index, PLAIN).splitlines()[1]}" in shown
+    assert shown.count("[$3 million]") == 1
 
 
 def test_a_list_shows_its_parts_once(index: Index) -> None:
     answer = answered(index)
     (other,) = answer.alternatives
     parts = (Part(answer.citations[0].quote, answer.citations), Part(other.answer, other.citations))
-    shown = answer_text(dataclasses.replace(answer, parts=parts), index, PLAIN)
+    shown = answer_text(dataclasses.replace(answer, parts=parts, alternatives=()), index, PLAIN)
     assert f"Also on this list:\n{citation_text(other.citations[0], index, PLAIN)}" in shown
     assert "Other answers" not in shown
     assert [part["answer"] for part in answer_json(dataclasses.replace(answer, parts=parts))["parts"]] == [

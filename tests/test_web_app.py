@@ -70,14 +70,15 @@ def test_a_refusal_is_a_result_with_its_reason(refusing: TestClient) -> None:
 
 
 class Lists(Pipeline):
-    """A pipeline whose answers are lists: the runners-up are items of them, but for the last."""
+    """A pipeline whose answers are lists: what were the runners-up are items of them, but for the last."""
 
     def trace(self, question: str, k: int = 3, exclude: frozenset[int] = frozenset()) -> Trace:
         found = super().trace(question, k, exclude)
         first, *others = [Part(found.answer.citations[0].quote, found.answer.citations)] + [
             Part(candidate.answer, candidate.citations) for candidate in found.answer.alternatives[:-1]
         ]
-        return replace(found, answer=replace(found.answer, parts=(first, *others)))
+        last = found.answer.alternatives[-1:]
+        return replace(found, answer=replace(found.answer, parts=(first, *others), alternatives=last))
 
 
 def test_the_items_of_a_list_each_with_its_link(root: Path, pipeline: Pipeline) -> None:

@@ -8,7 +8,8 @@ from eval.questions import Question, QuestionSet
 from index.errors import InputError
 from index.passage import Document, Hit, Passage
 from rag.answer import Answer, Candidate, Support, cite
-from rag.pipeline import READ, Trace
+from rag.copies import FOUND
+from rag.pipeline import Trace
 
 TEXTS = {
     "bridge of iron.txt": "The bridge is of iron. It opened in 1890.",
@@ -69,7 +70,7 @@ class WordPipeline:
         return sorted(scored, key=lambda hit: (-hit.score, hit.passage.passage_id))[:k]
 
     def trace(self, question: str, k: int = 3, exclude: frozenset[int] = NONE) -> Trace:
-        return self.trace_from(question, self.search(question, READ, exclude), k)
+        return self.trace_from(question, self.search(question, FOUND, exclude), k)
 
     def trace_from(self, question: str, hits: Sequence[Hit], k: int = 3, retrieve_ms: float = 0.0) -> Trace:
         self.read.append(list(hits))

@@ -171,7 +171,6 @@ def cited_url(doc_id: str, start: int, end: int, sha256: str) -> str:
 def results_view(asked: Trace, index: Index, shown: int = 10) -> dict[str, Any]:
     """A results page: the answer or the refusal, its proof, the runners-up, the passages."""
     answer = asked.answer
-    listed = {part.answer for part in answer.parts}
     return {
         "question": answer.question,
         "answered": answer.answered,
@@ -185,7 +184,7 @@ def results_view(asked: Trace, index: Index, shown: int = 10) -> dict[str, Any]:
             {"answer": part.answer, "citations": [_citation(c, index) for c in part.citations]}
             for part in answer.parts[1:]
         ],
-        "others": [_candidate(c, index) for c in answer.alternatives if c.answer not in listed],
+        "others": [_candidate(c, index) for c in answer.alternatives],
         "hits": _hits(asked, index, shown),
         "total_ms": answer.timings_ms.get("total", 0.0),
         "json": "/api/v1/ask?" + urlencode({"q": answer.question}, errors="replace"),

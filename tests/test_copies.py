@@ -1,0 +1,76 @@
+"""Which passages are read where one story stands in many papers."""
+
+from pathlib import Path
+
+import pytest
+
+from index.build import build_documents
+from index.passage import Document, Hit
+from index.search import Index
+from rag.copies import COPIES, FOUND, READ, to_read
+
+STORY = "The mine was sold for $1.2 billion, the agency said. " + " ".join(f"It has {n} shafts." for n in range(30))
+COPIED = 20
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
+    place = tmp_path_factory.mktemp("copies")
+    papers = [Document(f"paper {n:02}", f"Paper {n} reports\n\n{STORY}") for n in range(COPIED)]
+    own = [
+        Document(f"own {n:02}", " ".join(f"Reporter {n} saw pit {n}-{i} closed." for i in range(9))) for n in range(30)
+    ]
+    build_documents([*papers, *own], place)
+    return Index.open(place)
+
+
+def hits(index: Index, *names: str) -> list[Hit]:
+    """The passages of these documents, in the order of the names."""
+    found = [passage for name in names for passage in index.passages if passage.doc_id == name]
+    return [Hit(passage, 1.0 - n / 1000) for n, passage in enumerate(found)]
+
+
+def documents(found: list[Hit]) -> list[str]:
+    return list(dict.fromkeys(hit.passage.doc_id for hit in found))
+
+
+def test_of_one_story_a_few_are_read_and_the_others_named(index: Index) -> None:
+    papers = [f"paper {n:02}" for n in range(COPIED)]
+    found = hits(index, *papers, "own 00", "own 01")
+    found = [hit for hit in found if "$1.2 billion" in hit.passage.text or hit.passage.doc_id.startswith("own")]
+    read, unread = to_read(found)
+    assert documents(read) == [*papers[:COPIES], "own 00", "own 01"]
+    assert unread == papers[COPIES:]
+
+
+def test_where_nothing_is_copied_the_best_are_read(index: Index) -> None:
+    found = hits(index, *(f"own {n:02}" for n in range(30)))
+    read, unread = to_read(found)
+    assert read == found[:READ]
+    assert unread == []
+    assert to_read([]) == ([], [])
+
+
+def test_passages_of_a_document_that_is_read_are_read(index: Index) -> None:
+    found = hits(index, "paper 00", "paper 01")
+    read, _ = to_read(found)
+    assert read == found[:READ]
+
+
+def test_forms_that_differ_in_one_sentence_are_read(tmp_path: Path) -> None:
+    rest = " ".join(f"It has {n} shelves of wood." for n in range(30))
+    shops = [Document(f"{n:02}", f"{rest} Shop {n} sold {n} chairs. {rest}") for n in range(READ)]
+    build_documents(shops, tmp_path)
+    found = [Hit(passage, 1.0) for passage in Index.open(tmp_path).passages if "sold" in passage.text]
+    assert to_read(found) == (found, [])
+
+
+def test_so_many_are_looked_through_and_no_more(index: Index) -> None:
+    own = hits(index, *(f"own {n:02}" for n in range(30)))
+    papers = [
+        hit for hit in hits(index, *(f"paper {n:02}" for n in range(COPIED))) if "$1.2 billion" in hit.passage.text
+    ]
+    read, unread = to_read([*papers[:COPIES], *own, *papers[COPIES:]])
+    assert len(read) == READ
+    place = COPIES + len(own)
+    assert unread == documents(papers[COPIES:][: FOUND - place])
