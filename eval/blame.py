@@ -18,7 +18,7 @@ from index.sentences import blanked
 from index.tokens import tokenize
 from rag.answer import Answer, Citation
 from rag.bounds import visible
-from rag.copies import READ
+from rag.copies import READ, to_read
 
 RIGHT = 0.5
 """DESIGN: confidence is the probability that the top span has F1 >= 0.5 with a right answer."""
@@ -123,7 +123,8 @@ class Blamer:
         if not searched:  # the whole documents were handed over
             return Blame("reader", isolated=isolated)
         fused = _rank([hit.passage.passage_id for hit in hits], rows)
-        if fused is not None and fused <= READ:
+        read, passed = to_read(hits)  # of what is passed over every sentence is read elsewhere
+        if any(hit.passage.passage_id in rows for hit in read + passed):
             return Blame("reader", fused, isolated=isolated)
         sparse, dense = self._arms(question, rows)
         return Blame(_arm(sparse, dense), fused, sparse, dense, isolated)

@@ -35,10 +35,12 @@ def _of(pipeline: object) -> tuple[dict[str, object], dict[str, object]]:
     from index.fusion import DEPTH, WEIGHT
     from index.search import Index
     from rag import __version__
-    from rag.copies import READ
+    from rag.copies import COPIES, FOUND, READ
+    from rag.evidence import FLOOR
     from rag.pipeline import Pipeline
 
     settings: dict[str, object] = {"version": __version__, "read": READ, "depth": DEPTH, "weight": WEIGHT}
+    settings |= {"found": FOUND, "copies": COPIES, "floor": FLOOR}
     if not isinstance(pipeline, Pipeline):
         return {"pipeline": type(pipeline).__name__}, settings
     fitted = json.dumps(asdict(pipeline.calibration), sort_keys=True)

@@ -54,6 +54,7 @@ _FOREIGN = re.compile(b"[\x80-\xff]")
 _LONG_ASCII = re.compile(rb"(?<![\x00-\x7f])([\x00-\x7f]{80})[\x00-\x7f]+(?=[\x00-\x7f]{80})")
 _WORD = re.compile(r"(?<![^\W\d_])[^\W\d_]++")
 _HALVES = re.compile(rf"({_WORD.pattern})({LINE_HYPHEN.pattern})(?=({_WORD.pattern}))")
+_HYPHENATED = re.compile(rf"({_WORD.pattern})[-\u2010](?=({_WORD.pattern}))")
 # What other alphabets turn into in Windows-1252: thorn, eth, signs inside words.
 _UNWESTERN = re.compile(r"[ÐðÞþÝý]|(?<=[^\W\d_])[¡-©«-´¶-¸º-¿×÷](?=[^\W\d_])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -261,10 +262,11 @@ def _line_hyphens(document: Document) -> Iterator[Span]:
         return
     text = document.text.casefold()
     known = set(_WORD.findall(text))
+    hyphenated = set(_HYPHENATED.findall(text))
     for match in _HALVES.finditer(document.text):
         left, hyphen, right = match.groups()
-        parted = f"{left}-{right}".casefold()
-        whole = hyphen[0] == "\u00ad" or (parted.replace("-", "") in known and parted not in text)
+        halves = left.casefold(), right.casefold()
+        whole = hyphen[0] == "\u00ad" or ("".join(halves) in known and halves not in hyphenated)
         if whole and left[-1].islower() and right[0].islower():
             yield match.span(2)
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from index.passage import Passage, Span
 from rag.normal import SIGN_BEHIND
-from rag.values import CODES
+from rag.values import CODES, HALVED
 
 _MAGNITUDE = r"[ \u00a0-]?(?:hundred|thousand|million|billion|trillion|bn|mn|tn{letters})\b(?![-’'])"
 # Only behind a currency sign is a letter a magnitude: "$38 M", but "in 1999 M. Shyamalan". A year may stand before a
@@ -15,9 +15,10 @@ _COUNT_MAGNITUDE = re.compile(_MAGNITUDE.format(letters=""), re.IGNORECASE)
 _YEAR_MAGNITUDE = re.compile(_MAGNITUDE.format(letters=""))
 _YEAR = re.compile(r"(?:1\d|20)\d\d")
 _MONEY_MAGNITUDE = re.compile(_MAGNITUDE.format(letters="|m|k|b"), re.IGNORECASE)
-_PERCENT = re.compile(r"\\?%\$?|[ \u00a0](?:%|per ?cent\b|percentage points?\b)")
+_PERCENT = re.compile(r"\\?%\$?|[ \u00a0](?:%|pct\b|per ?cent\b|percentage points?\b)")
 _CODED = re.compile(rf"(?<![^\W_])(?:{CODES})[ \u00a0]?(?=\.?\d)")
 _UNSIGNED = re.compile(rf"(?:(?:{CODES})[ \u00a0]?|[$€£¥])?\.?\d")
+_LIMIT = re.compile(r"(?:<=?|(?<![\w\"'/=-])>=?|[≤≥])$")
 _COUNTRY_DOLLAR = re.compile(r"(?<![^\W_])(?:US|AU|CA|HK|NZ|A|C|S)$")
 _POSSESSIVE = re.compile(r"['’][sS](?![^\W_])")
 _ABBREVIATION = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.){2,}$")
@@ -29,9 +30,10 @@ _PAIRS = {"(": ")", "[": "]", "{": "}", "„": "“", "“": "”", "«": "»", 
 _QUOTED = (("“", "”"), ("„", "“"), ('"', '"'), ("‘", "’"), ("«", "»"))
 _CLOSED = re.compile(r"(?<=[^\s'’])['’](?![^\W_])")
 _STRAIGHT = re.compile(
-    r'(?P<opening>(?<![^\s(\[{“‘—–-])"(?=[^\s,;:!?)\]}]))|(?<=[^\s\d(\[{“‘—–-])"(?![^\W_])|(?P<unsure>"(?![^\W_]))'
+    r'(?P<opening>(?<![^\s(\[{“‘—–-])"(?=[^\s.,;:!?)\]}]|\.[\w.]))|(?<=[^\s\d(\[{“‘—–-])"(?![^\W_])|(?P<unsure>"(?![^\W_]))'
 )
 _CLOSING = {closing: opening for opening, closing in _PAIRS.items()}
+_NOTE = re.compile(r"(?<=[.,;:!?”])[⁰¹²³⁴-⁹]+$")
 _LOOSE = ",;:–—-…·•|/*_ \t\u00a0\n\r"
 
 
@@ -112,7 +114,7 @@ def _cut(text: str, start: int, end: int, low: int, high: int) -> Span:
     if start >= end:
         return start, start
     start, end = _whole_words(text, start, end, low, high)
-    start, end = _whole_amount(text, start, end, low, high)
+    start, end = _whole_amount(text, *_whole_half(text, start, end, low, high), low, high)
     start, end = _balanced(text, start, end, low, high)
     start, end = _without_loose_edges(text, start, end, low, high)
     return (start, end) if any(character.isalnum() for character in text[start:end]) else (start, start)
@@ -129,24 +131,27 @@ def _glued(text: str, at: int) -> bool:
         return True
     if unicodedata.category(right).startswith("M") or right == "\u200d" or left == "\u200d":
         return True
-    if right in "'’":  # "don't" and "O'Brien" are one word, "Microsoft's" is one with an ending
+    if right in "'’^":  # "don't" and "O'Brien" are one word, "Microsoft's" is one with an ending
+        if left.isdecimal():  # "6'2", "10^6"
+            return text[at + 1 : at + 2].isdecimal()
         return left.isalpha() and text[at + 1 : at + 2].isalpha() and not _POSSESSIVE.match(text, at)
-    if left in "'’":
-        return right.isalpha() and text[max(0, at - 2) : at - 1].isalpha()
+    if left in "'’^":
+        before = text[max(0, at - 2) : at - 1]
+        return (right.isalpha() and before.isalpha()) or (right.isdecimal() and before.isdecimal())
     if right == "$":  # "GB$200$"
-        return left.isalnum() and text[at + 1 : at + 2].isdigit()
-    if left == "$" and right.isdigit():
+        return left.isalnum() and text[at + 1 : at + 2].isdecimal()
+    if left == "$" and right.isdecimal():
         return text[max(0, at - 2) : at - 1].isalnum()
-    if left in ".," and right.isdigit():
-        return (at >= 2 and text[at - 2].isdigit()) or _is_point(text, at - 1)
-    if right in ".," and left.isdigit():
-        return at + 1 < len(text) and text[at + 1].isdigit()
-    return right in "+#-−" and SIGN_BEHIND.match(text, at) is not None  # "C++", "BBB-"
+    if left in ".," and right.isdecimal():
+        return (at >= 2 and text[at - 2].isdecimal()) or _is_point(text, at - 1)
+    if right in ".," and left.isdecimal():
+        return at + 1 < len(text) and text[at + 1].isdecimal()
+    return right in "+#-−–" and SIGN_BEHIND.match(text, at) is not None  # "C++", "18+", "BBB-"
 
 
 def _is_point(text: str, at: int) -> bool:
     """Whether the character at ``at`` is a decimal point that no digit stands before: ".5", "$.5"."""
-    if text[at] != "." or not text[at + 1 : at + 2].isdigit():
+    if text[at] != "." or not text[at + 1 : at + 2].isdecimal():
         return False
     before = text[at - 1 : at]
     return not before or before.isspace() or before in "([“\"'-−–" or _is_currency(before)
@@ -169,34 +174,46 @@ def _ends_with(abbreviation: re.Pattern[str], text: str, start: int, end: int) -
 
 
 def _whole_amount(text: str, start: int, end: int, low: int, high: int) -> Span:
-    if text[start].isdigit() or _is_point(text, start):
+    if text[start].isdecimal() or _is_point(text, start):
         code = _CODED.search(text, max(low, start - 4), start + 2)
         start = code.start() if code else _sign_before(text, start, low)
     if text[start] == "$" and (country := _COUNTRY_DOLLAR.search(text, low, start)):
         start = country.start()
     if _is_minus(text, start - 1, low):
         start -= 1
-    amount = text[end - 1].isdigit() or text[end - 1] == "%"
+    limit = _LIMIT.search(text, max(low, start - 2), start)
+    if limit and (text[start] in "-−" or _UNSIGNED.match(text, start)):
+        start = limit.start()
+    amount = text[end - 1].isdecimal() or text[end - 1] == "%"
     # "$38$ billion", "$5\%$": a dollar sign on both sides, as in LaTeX.
     if amount and end < high and text[end] == "$" and text.count("$", start, end) % 2:
         end += 1
-    if text[end - 1].isdigit() and (percent := _PERCENT.match(text, end, high)) is not None:
+    if text[end - 1].isdecimal() and (percent := _PERCENT.match(text, end, high)) is not None:
         end = percent.end()
     money = any(map(_is_currency, text[start:end])) or _CODED.search(text, start, end) is not None
-    if text[end - 1].isdigit() or text[end - 1] == "$":
+    if text[end - 1].isdecimal() or text[end - 1] == "$":
         counted = _YEAR_MAGNITUDE if _YEAR.fullmatch(text, start, end) else _COUNT_MAGNITUDE
         magnitude = (_MONEY_MAGNITUDE if money else counted).match(text, end, high)
         if magnitude is not None:
             end = magnitude.end()
-    if not money and text[start].isdigit():
+    if not money and text[start].isdecimal():
         end = _sign_behind(text, end, high)
+    return start, end
+
+
+def _whole_half(text: str, start: int, end: int, low: int, high: int) -> Span:
+    """The span with all of a "two and a half million" that it holds a part of."""
+    if text.find("alf", low, high) >= 0:
+        for halved in HALVED.finditer(text, low, high):
+            if halved.start() < end and start < halved.end():
+                start, end = min(start, halved.start()), max(end, halved.end())
     return start, end
 
 
 def _sign_before(text: str, start: int, low: int) -> int:
     """Where the currency sign of the amount at ``start`` stands, at most one space before it; else ``start``."""
     at = start - 1
-    if at > low and text[at] in " \u00a0" and not text[low : at - 1].rstrip()[-1:].isdigit():  # no "5 €" before it
+    if at > low and text[at] in " \u00a0" and not text[low : at - 1].rstrip()[-1:].isdecimal():  # no "5 €" before it
         at -= 1
     return at if at >= low and _is_currency(text[at]) else start
 
@@ -215,7 +232,9 @@ def _is_currency(character: str) -> bool:
 
 def _is_minus(text: str, at: int, low: int) -> bool:
     """Whether the character at ``at`` is the minus of an amount, not a dash or a hyphen."""
-    if at < low or text[at] not in "-−" or (at > low and not (text[at - 1].isspace() or text[at - 1] in "([“")):
+    if at < low or text[at] not in "-−–" or (at > low and not (text[at - 1].isspace() or text[at - 1] in "([“<>≤≥=")):
+        return False
+    if text[at] == "–" and text[max(0, at - 2) : at - 1].isdecimal():  # "5 –7"
         return False
     return _UNSIGNED.match(text, at + 1) is not None
 
@@ -281,9 +300,11 @@ def _without_loose_edges(text: str, start: int, end: int, low: int, high: int) -
                 break
             start += 1
         while start < end and (text[end - 1] in _LOOSE or text[end - 1].isspace() or text[end - 1] in "‘([{«\0"):
-            if text[end - 1] == "-" and SIGN_BEHIND.match(text, end - 1):
+            if text[end - 1] in "-–" and SIGN_BEHIND.match(text, end - 1):
                 break
             end -= 1
+        if note := _NOTE.search(text, max(start, end - 3), end):
+            end = note.start()
         if start < end and text[end - 1] == "“" and "„" not in text[start:end]:
             end -= 1
         stop = text[end - 1] if start < end else ""

@@ -7,15 +7,16 @@ it.
 
 import math
 import re
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from index.duplicates import sources
-from index.passage import Document
+from index.passage import Hit
 from index.search import Index
 from rag.answer import Candidate, Citation, Part, Support, cite
+from rag.copies import sentences_of
 from rag.normal import wording
 from rag.reader import ScoredSpan
 
@@ -30,7 +31,9 @@ _DENIED = re.compile(r"\b(?:not|rather than|instead of)\s+(?:(?:the|an?)\s+)?$",
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The spans of one wording, best first; ``documents`` are those that say it, in the order of their best spans.
+    """The spans of one wording, best first, but behind those that say it those that do not (see ``FLOOR``).
+
+    ``documents`` are those that say it, in the order of their best spans; where none does, the best span's.
 
     ``distinct`` counts independent documents (near-copies once). ``mass`` is the logarithm of the sum of exp(score)
     over the spans, of near-copies the best document's alone: what several passages say adds up.
@@ -45,7 +48,7 @@ class Group:
 def grouped(spans: Sequence[ScoredSpan], index: Index, key: Callable[[str], Hashable] = wording) -> list[Group]:
     """Group spans of one ``key``; the groups by descending mass, ties by their best span."""
     wordings: dict[Hashable, list[ScoredSpan]] = {}
-    for span in spans:
+    for span in sorted(spans, key=lambda span: not _says(span)):  # what speaks for its words leads them
         wordings.setdefault(key(span.text), []).append(span)
     groups = [_group(members, index) for members in wordings.values()]
     return sorted(groups, key=lambda group: -group.mass)
@@ -58,7 +61,7 @@ def _group(spans: Sequence[ScoredSpan], index: Index) -> Group:
     scores = np.array([s.score for s in spans if leading[source[s.hit.passage.doc_id]] == s.hit.passage.doc_id])
     top = scores.max()
     mass = float(top + np.log(np.exp(scores - top).sum()))
-    saying = tuple(dict.fromkeys(span.hit.passage.doc_id for span in (spans[0], *filter(_says, spans))))
+    saying = tuple(dict.fromkeys(span.hit.passage.doc_id for span in spans if span is spans[0] or _says(span)))
     return Group(tuple(spans), saying, len({source[doc_id] for doc_id in saying}), mass)
 
 
@@ -69,40 +72,39 @@ def _says(span: ScoredSpan) -> bool:
     return span.signals.get("margin", math.inf) >= FLOOR and not _DENIED.search(before)
 
 
-def candidate(group: Group, index: Index, confidence: float, unread: Sequence[str] = ()) -> Candidate:
+def candidate(group: Group, index: Index, confidence: float, unread: Sequence[Hit] = ()) -> Candidate:
     """The group as an answer: its best span's citation first, then the best of each other document that says it.
 
-    Of the ``unread`` documents those are cited too that hold a cited sentence word for word.
+    Of the ``unread`` passages those are cited too that hold a cited sentence word for word.
     """
     citations = _citations(group, index, unread)
-    return Candidate(citations[0].quote, confidence, citations, Support(len(citations), group.distinct))
+    documents = [citation.document for citation in citations]
+    distinct = group.distinct if len(documents) == len(group.documents) else _distinct(documents, index)
+    return Candidate(citations[0].quote, confidence, citations, Support(len(documents), distinct))
 
 
-def part(group: Group, index: Index, unread: Sequence[str] = ()) -> Part:
+def part(group: Group, index: Index, unread: Sequence[Hit] = ()) -> Part:
     """The group as one item of a list."""
     citations = _citations(group, index, unread)
     return Part(citations[0].quote, citations)
 
 
-def _citations(group: Group, index: Index, unread: Sequence[str]) -> tuple[Citation, ...]:
+def _citations(group: Group, index: Index, unread: Sequence[Hit]) -> tuple[Citation, ...]:
     citations: dict[str, Citation] = {}
     for span in group.spans:
         doc_id = span.hit.passage.doc_id
-        if doc_id in group.documents and doc_id not in citations:
+        if doc_id in group.documents and doc_id not in citations:  # its span that says it, which stands first
             citations[doc_id] = cite(index.document(doc_id), (span.start, span.end), span.sentence)
-    for doc_id in unread:
-        repeated = _repeated(index.document(doc_id), citations.values())
-        if repeated is not None:
-            citations[doc_id] = repeated
+    said = {citation.sentence: citation for citation in reversed(citations.values())}
+    for hit in unread:
+        doc_id = hit.passage.doc_id
+        for sentence, at in sentences_of(hit.passage):
+            if sentence in said and doc_id not in citations:
+                start = at + said[sentence].start - said[sentence].sentence_start
+                quoted = start, start + len(said[sentence].quote)
+                citations[doc_id] = cite(index.document(doc_id), quoted, (at, at + len(sentence)))
     return tuple(citations.values())
 
 
-def _repeated(document: Document, citations: Iterable[Citation]) -> Citation | None:
-    """The first of the citations whose sentence stands in the unmasked text of ``document`` too, there."""
-    for citation in citations:
-        at = document.text.find(citation.sentence)
-        end = at + len(citation.sentence)
-        if at >= 0 and not any(first < end and at < last for first, last in document.masked):
-            start = at + citation.start - citation.sentence_start
-            return cite(document, (start, start + len(citation.quote)), (at, end))
-    return None
+def _distinct(documents: Sequence[str], index: Index) -> int:
+    return len(set(sources(index.sketches(documents))))

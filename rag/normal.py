@@ -13,18 +13,18 @@ ARTICLES = re.compile(r"\b(a|an|the)\b")
 # What a name or a grade is not the same without: "C++" is no "C#", "BBB-" no "BBB". A hyphen may also stand for the
 # rest of a word: "UK- and US-based".
 SIGN_BEHIND = re.compile(
-    r"(?<=[A-Za-z+])\+(?!\w)|(?<=[A-Za-z])#(?!\w)"
-    r"|(?:(?<=(?<![\w-])[A-Z])|(?<=(?<![\w-])[A-Z]{2})|(?<=(?<![\w-])[A-Z]{3}))[-−](?=[\s.,;:!?)\]/'\"’”]|$)"
-    r"(?!(?:,\s\w+-){0,3},?\s(?:and|or|to)\s\w+-\w)"
+    r"(?<=[A-Za-z0-9%+])\+(?!\w)|(?<=[A-Za-z])#(?!\w)"
+    r"|(?:(?<=(?<![\w-])[ABCDO])|(?<=(?<![\w-])[ABCDO]{2})|(?<=(?<![\w-])[ABCDO]{3}))[-−–]"
+    r"(?=[\s.,;:!?)\]/'\"’”]|\Z)(?!\s*[\r\n]\s*[a-z])(?!(?:,\s\w+-){0,3},?\s(?:and|or|to)\s\w+-\w)"
 )
-_LEFT = {"+": "＋", "#": "♯", "-": "⁻", "−": "⁻"}  # SQuAD's normalisation deletes ASCII punctuation alone
+_LEFT = {"+": "＋", "#": "♯", "-": "⁻", "−": "⁻", "–": "⁻"}  # SQuAD's normalisation deletes ASCII punctuation alone
 _HYPHEN = re.compile(r"(?<=[^\W\d_])–(?=\w)")
 _AMPERSAND = re.compile(r"(?<=\s)&(?=\s)")
 _ARTICLE = re.compile(r"\b(?:a|an|the)\s+(?=\w)")  # "vitamin A" is no "vitamin"
 # Behind the comma of "Acme, Inc." no other item begins.
 _AND = re.compile(
-    r"(?:,?\s(?:and|as well as|along with|plus)\b|,(?!\s*(?:inc|ltd|llc|corp|co|plc|jr|sr)\b))"
-    r"\s*(?:(?:both|then|also)\s+)?",
+    r"(?:,?\s(?:and|as well as|along with|(?-i:plus)(?=\s*\w))\b|\s&\s(?=(?-i:[a-z0-9]))"
+    r"|,(?!\s*(?:inc|ltd|llc|corp|co|plc|jr|sr)\b))\s*(?:(?:both|then|also)\s+)?",
     re.IGNORECASE,
 )
 _BOTH = re.compile(r"\W*both\s+", re.IGNORECASE)
@@ -70,15 +70,19 @@ def wording(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def enumerated(text: str) -> frozenset[str]:
-    """The wordings of the items that commas, "and" or "plus" join in ``text``, whatever their order; of others its own.
+def enumerated(text: str) -> tuple[str, ...]:
+    """The wordings of the items that commas, "and" or "plus" join in ``text``, sorted; of other texts its own.
 
-    "A or B" is one item: it says something else than "A and B".
+    "A or B" is one item: it says something else than "A and B". So is what has commas behind its "and" ("Portland,
+    Oregon, and Springfield, Illinois"): which word goes with which stays open. "&" may stand inside a name.
     """
     said = _spelled(text)
     both = _BOTH.match(said)
-    items = (_bare(item) for item in _AND.split(said[both.end() :] if both else said))
-    return frozenset(filter(None, items)) or frozenset({text})
+    said = said[both.end() :] if both else said
+    joints = [match[0].strip() == "," for match in _AND.finditer(said)]
+    paired = True in joints[joints.index(False) :] if False in joints else False
+    items = (_bare(item) for item in ([said] if paired else _AND.split(said)))
+    return tuple(sorted(filter(None, items))) or (text,)
 
 
 def _spelled(text: str) -> str:
@@ -86,9 +90,11 @@ def _spelled(text: str) -> str:
     if not text.isascii():
         text = _ACCENTS.sub("", unicodedata.normalize("NFD", text.translate(_GLYPHS)))
         text = _HYPHEN.sub("-", unicodedata.normalize("NFC", text))
-    return plain(SIGN_BEHIND.sub(lambda match: _LEFT[match[0]], _AMPERSAND.sub("and", text)))
+    return plain(SIGN_BEHIND.sub(lambda match: _LEFT[match[0]], text))
 
 
 def _bare(text: str) -> str:
-    """SQuAD's normalisation, but an article that no word follows is none."""
+    """SQuAD's normalisation, but an article that no word follows is none, and "&" is "and"."""
+    if "&" in text:
+        text = _AMPERSAND.sub("and", text)
     return _ARTICLE.sub("", " ".join(text.lower().translate(_PUNCTUATION).split()))

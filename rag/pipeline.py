@@ -69,7 +69,7 @@ class Pipeline:
         return Trace(replace(answer, timings_ms=timings), tuple(read), tuple(spans))
 
     def _answer(
-        self, question: str, hits: Sequence[Hit], spans: Sequence[ScoredSpan], k: int, unread: Sequence[str]
+        self, question: str, hits: Sequence[Hit], spans: Sequence[ScoredSpan], k: int, unread: Sequence[Hit]
     ) -> Answer:
         if not hits:
             return refusal(question, "not_found" if len(self.index) else "empty_index")

@@ -106,11 +106,11 @@ def items(groups: Sequence[Group]) -> list[Group]:
         best = group.spans[0]
         words = f" {wording(best.text)} "
         whole = (best.start, best.end) == best.sentence and best.text.endswith(_STOPS)
-        known = enumerated(best.text) <= told or any(words in other or other in words for other in said)
+        known = told.issuperset(enumerated(best.text)) or any(words in other or other in words for other in said)
         if not found or not (whole or known):
             found.append(group)
             said.append(words)
-            told |= enumerated(best.text)
+            told.update(enumerated(best.text))
     return found
 
 

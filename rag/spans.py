@@ -126,7 +126,7 @@ def _shown(passage: Passage) -> str:
         inside = start > 0 and end < len(shown) and shown[start - 1].isalnum() and shown[end].isalnum()
         if inside and not _parts(passage, (first, last)):
             shown = shown[:start] + _GLUE * (end - start) + shown[end:]
-    return _NOTE.sub(lambda mark: " " * len(mark[0]), shown)
+    return shown if shown.isascii() else _NOTE.sub(lambda mark: " " * len(mark[0]), shown)
 
 
 def _parts(passage: Passage, masked: Span) -> bool:

@@ -18,15 +18,32 @@ _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ni
 _COUNTS = {name: count for count, name in enumerate(["zero", *_ONES, *_TEENS])}
 _COUNTS |= {name: 10 * count for count, name in enumerate(_TENS, 2)} | {"a": 1, "an": 1, "and": 0}
 _LARGE = ["dozen", "hundred", "thousand", "million", "billion", "trillion"]
-_COUNTING = {*_ONES, *_TEENS, *_TENS, *_LARGE, "zero"}
+_COUNTING = {*_ONES, *_TEENS, *_TENS, *_LARGE, "zero", "half"}
+_ORDINALS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"]
+_COUNTS |= {name: count for count, name in enumerate(_ORDINALS, 1)}
 _ONE = rf"(?:{'|'.join(_ONES)})\b"
+_ORDINAL = rf"-(?:{'|'.join(_ORDINALS)})\b"
 # In "twenty one-bedroom flats" twenty is the count, and "no one" is no "No. 1".
-_SMALL = rf"(?:(?:{'|'.join(_TENS)})\b(?:-{_ONE}|\s{_ONE}(?!-))?|(?:{'|'.join(_TEENS)}|zero)\b|{_ONE})"
+_SMALL = rf"(?:(?:{'|'.join(_TENS)})\b(?!{_ORDINAL})(?:-{_ONE}|\s{_ONE}(?!-))?|(?:{'|'.join(_TEENS)}|zero)\b|{_ONE})"
+# "between five hundred and six hundred" are two numbers.
+_CARDINAL = rf"(?:(?:(?:{_SMALL}|an?)\s+|^)hundred\b(?:\s+(?:and\s+)?(?!{_SMALL}\s+hundred\b){_SMALL})?|{_SMALL})"
+# Such a half belongs to the number before it: without that in sight it stays as written. So does "twenty-second", which
+# is 22nd or lasts 20 seconds.
+_AND_A_HALF = r"[\s-]and[\s-]a[\s-]half\b"
+HALVED = re.compile(rf"(?<![\w.,])(?:{_CARDINAL}|[0-9]+){_AND_A_HALF}(?:[\s-](?:{'|'.join(_LARGE)})\b)?", re.IGNORECASE)
+"""A number and a half, with what it counts where that is a magnitude: "two and a half million"."""
 _WORDS = re.compile(
-    rf"\b(?<!\bno\s)(?:(?:{_SMALL}|an?)\s+hundred\b(?:\s+(?:and\s+)?{_SMALL})?|{_SMALL}"
-    rf"|(?:half\s+(?:an?\s+)?|an?\s+|^)(?=(?:{'|'.join(_LARGE)})\b))",
+    rf"\b(?<!\bno\s)(?:(?:{_CARDINAL}|(?<![.,])[0-9]+(?={_AND_A_HALF}))(?P<half>{_AND_A_HALF})?"
+    rf"|(?P<ordinal>(?:{'|'.join(_TENS)})(?!-second){_ORDINAL})"
+    rf"|(?:(?<!\band\sa\s)half\s+an?\s+|(?<!\band\s)(?<!\band\sa\s)half\s+|an?\s+|^)(?=(?:{'|'.join(_LARGE)})\b))",
     re.IGNORECASE,
 )
+# Where all numbers were words: "two thousand five hundred".
+_THOUSANDS = re.compile(
+    r"\b([0-9]{1,3}) thousand ([0-9]{1,3})(?![\w.]|\s(?:hundred|thousand|million|billion|trillion))"
+)
+# The letters that a pattern takes for "i", "k" or "s" where case does not count.
+_ALIKE = str.maketrans("ıİ\u212aſ", "iIKs")
 _DIGIT = re.compile(r"[0-9]")
 _WORD = re.compile(r"[a-z]+")
 
@@ -49,6 +66,9 @@ _DATES = tuple(
     )
 )
 _ISO_DATE = re.compile(r"\b([0-9]{4})-(0[1-9]|1[0-2])-([0-3][0-9])\b")
+_TIME_RANGE = re.compile(
+    r"(?<![\w.,:∶$])([0-9]{1,2})\.([0-9]{2})(?=\s?[-–]\s?[0-9]{1,2}(?:[:.][0-9]{2})?\s?[ap]\.?\s?m\b)", re.IGNORECASE
+)
 _TIME = re.compile(r"(?<![\w.,:∶$])([0-9]{1,2})(?:[:.]([0-9]{2}))?\s?([ap])(?:m\b|\.\s?m\b\.?)", re.IGNORECASE)
 
 _SIGN = r"[$£¥\u20a0-\u20cf]"
@@ -66,7 +86,8 @@ _POWERS = (
     | {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
 )
 _UNIT = (
-    r"\\?%|(?i:per\s?cent|(?:(?:US|U\.S\.|American)\s)?dollars?|euros?|pounds?(?:\ssterling)?|sterling|yen|yuan|renminbi)\b"
+    r"\\?%|(?i:per\s?cent|pct|(?<=[0-9])(?-i:pc)|"  # "5pc", but "5 pc" may be pieces
+    r"(?:(?:US|U\.S\.|American)\s)?dollars?|euros?|pounds?(?:\ssterling)?|sterling|yen|yuan|renminbi)\b"
     rf"|(?:{CODES})\b|{_SIGN}(?!\s?[0-9])"
 )
 _VALUE = (
@@ -89,7 +110,15 @@ _MARKS = (
     (re.compile(r"(?<=[0-9])/(?=[0-9])"), "⁄"),
     (re.compile(rf"{_START}({_HEAD})[-−](?=[0-9])"), r"−\1"),
     (re.compile(rf"(?<![\w)%$£¥\u20a0-\u20cf])[-−](?=(?:{_HEAD}\s?)?[0-9])"), "−"),
+    (re.compile(rf"(?:^|(?<=[\s(\[“\"'])(?<![0-9%]\s))–(?=(?:{_HEAD}\s?)?[0-9])"), "−"),
+    (re.compile(r"(?<=[0-9][eE])[-−](?=[0-9])"), "−"),
+    (re.compile(r"(?<=[0-9])'(?=[0-9])(?![0-9]{3}(?![0-9]))"), "′"),  # "6'2", but the thousands of "21'000"
+    (re.compile(r"(?<=[0-9])\s?°\s?(?=[CF]\b)"), ""),
 )
+_SIGNS = re.compile(rf"(?<=[0-9])\+(?=[0-9])|(?<=[0-9)])\^|(?<![=-])[<>]=?\s?(?=−?(?:{_HEAD}\s?)?[0-9])")
+_KEPT = {"+": "＋", "^": "＾", "<": "≺", ">": "≻", "<=": "≤", ">=": "≥"}
+# In a continental text "2.500" is 2,500, in an English one 2.5.
+_PARTED = re.compile(r"[1-9][0-9]{0,2}·[0-9]{2}0")
 _DASH = re.compile(r"(?<=[0-9])[-–−](?=[0-9])")
 _SPACE = re.compile(
     r"(?<=[0-9])[\s-](?=(?:[kcmn]?m|[km]?g|[kmgt]?wh?|[kmgt]b|[kmg]?hz|km/h|kph|mph|ha|lbs?|oz|ft|ml|l|t)(?![\w'’])|°)",
@@ -99,35 +128,48 @@ _SPACE = re.compile(
 
 def plain(text: str) -> str:
     """``text`` with each value in it written in one way, of use only to compare it with another so written."""
+    if not text.isascii():
+        text = text.translate(_ALIKE)
     words = _WORD.findall(text.lower())  # what no word tells of is not looked for: this runs for hundreds of spans
     if not _COUNTING.isdisjoint(words):
-        text = _WORDS.sub(lambda match: _count(match[0]), text)
+        spelled = not _DIGIT.search(text)
+        text = _WORDS.sub(_count, text)
+        if spelled and "thousand" in words:
+            text = _THOUSANDS.sub(lambda match: match[1] + match[2].rjust(3, "0"), text)
     if not _DIGIT.search(text):
         return text
     if not _DATING.isdisjoint(words):
         for pattern in _DATES:
             text = pattern.sub(_date, text)
     text = _ISO_DATE.sub(lambda match: f"{int(match[3])} {_MONTHS[int(match[2]) - 1]} {match[1]}", text)
-    text = _TIME.sub(_time, text)
+    text = _TIME.sub(_time, _TIME_RANGE.sub(r"\1:\2", text))
     if "$" in text:
         text = _LATEX.sub(lambda match: match[1] or match[2], text)
     text = _SPACED.sub(lambda match: "".join(match[0].split()), text)
     text = _NUMERAL.sub(lambda match: _numeral(match[0]), text)
     for pattern, mark in _MARKS:
         text = pattern.sub(mark, text)
+    text = _SIGNS.sub(lambda match: _KEPT[match[0].rstrip()], text)
     text = _ALONE.sub(_value, _RANGE.sub(_range, text))
     return _SPACE.sub("", _DASH.sub("–", text))
 
 
-def _count(words: str) -> str:
+def _count(match: re.Match[str]) -> str:
     """Number words as digits; those before a dozen or a million ("half a", "a", nothing) with the space behind."""
+    words = match[0].removesuffix(match["half"] or "")
     names = words.lower().replace("-", " ").split()
     if not words or words[-1].isspace():
         return "0.5 " if names[:1] == ["half"] else "1 "
-    if "hundred" not in names:
-        return str(sum(_COUNTS[name] for name in names))
-    at = names.index("hundred")
-    return str(100 * sum(_COUNTS[name] for name in names[:at]) + sum(_COUNTS[name] for name in names[at + 1 :]))
+    half = ".5" if match["half"] else ""
+    if words.isdecimal():
+        return words + half
+    at = names.index("hundred") + 1 if "hundred" in names else 0
+    number = sum(_COUNTS[name] for name in names[at:])
+    if at:
+        number += 100 * (sum(_COUNTS[name] for name in names[: at - 1]) if at > 1 else 1)
+    if match["ordinal"]:
+        return f"{number}{ {1: 'st', 3: 'rd'}.get(number % 10, 'th') }"
+    return f"{number}{half}"
 
 
 def _date(match: re.Match[str]) -> str:
@@ -158,7 +200,11 @@ def _range(match: re.Match[str]) -> str:
     head, first, power, unit, other_head, last, other_power, other_unit = match.groups()
     if (other_head and not head) or (power and not other_power) or (unit and not other_unit):
         return match[0]
-    low = _written(head, first, power or other_power, unit or other_unit)
+    if other_power and not power and len(first.partition("·")[0]) < 4:  # "$750,000 to $1 million" says it in full
+        if float(first.replace("·", ".")) > float(last.replace("·", ".")):
+            return match[0]
+        power = other_power
+    low = _written(head, first, power, unit or other_unit)
     high = _written(other_head or head, last, other_power, other_unit)
     return f"{low}–{high}" if low and high else match[0]
 
@@ -166,7 +212,7 @@ def _range(match: re.Match[str]) -> str:
 def _written(head: str | None, number: str, power: str | None, unit: str | None) -> str | None:
     """One value in the one way; None where it is not plain what it is."""
     factor = _POWERS[power.lower()] if power else 1
-    if unit and (unit.endswith("%") or unit.lower().startswith("per")):
+    if unit and (unit.endswith("%") or unit.lower().startswith(("pc", "per"))):
         return f"{_product(number, factor)} percent"  # the dollar signs of LaTeX's "$5\%$" say nothing
     if unit and not power and unit.lower() in ("pound", "pounds"):  # of weight, or of money
         return None
@@ -188,7 +234,9 @@ def _currency(name: str | None) -> str | None:
 
 
 def _product(number: str, factor: int) -> str:
-    """The product, exact, without needless zeros."""
+    """The product, exact, without needless zeros; as it is written where the point may also part thousands."""
+    if _PARTED.fullmatch(number):
+        return number if factor == 1 else f"{number} × {factor}"
     whole, _, fraction = number.partition("·")
     digits = str(int(whole + fraction) * factor).rjust(len(fraction) + 1, "0")
     at = len(digits) - len(fraction)

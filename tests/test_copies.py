@@ -16,7 +16,7 @@ COPIED = 20
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     place = tmp_path_factory.mktemp("copies")
-    papers = [Document(f"paper {n:02}", f"Paper {n} reports\n\n{STORY}") for n in range(COPIED)]
+    papers = [Document(f"paper {n:02}", f"Paper {chr(97 + n)} reports\n\n{STORY}") for n in range(COPIED)]
     own = [
         Document(f"own {n:02}", " ".join(f"Reporter {n} saw pit {n}-{i} closed." for i in range(9))) for n in range(30)
     ]
@@ -34,13 +34,14 @@ def documents(found: list[Hit]) -> list[str]:
     return list(dict.fromkeys(hit.passage.doc_id for hit in found))
 
 
-def test_of_one_story_a_few_are_read_and_the_others_named(index: Index) -> None:
+def test_of_one_story_a_few_are_read_and_the_others_named(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.copies.READ", COPIES + 2)
     papers = [f"paper {n:02}" for n in range(COPIED)]
     found = hits(index, *papers, "own 00", "own 01")
     found = [hit for hit in found if "$1.2 billion" in hit.passage.text or hit.passage.doc_id.startswith("own")]
     read, unread = to_read(found)
     assert documents(read) == [*papers[:COPIES], "own 00", "own 01"]
-    assert unread == papers[COPIES:]
+    assert documents(unread) == papers[COPIES:]
 
 
 def test_where_nothing_is_copied_the_best_are_read(index: Index) -> None:
@@ -49,6 +50,12 @@ def test_where_nothing_is_copied_the_best_are_read(index: Index) -> None:
     assert read == found[:READ]
     assert unread == []
     assert to_read([]) == ([], [])
+
+
+def test_copies_are_read_where_there_is_nothing_else(index: Index) -> None:
+    found = hits(index, *(f"paper {n:02}" for n in range(7)))
+    found = [hit for hit in found if "$1.2 billion" in hit.passage.text]
+    assert to_read(found) == (found, [])
 
 
 def test_passages_of_a_document_that_is_read_are_read(index: Index) -> None:
@@ -65,6 +72,31 @@ def test_forms_that_differ_in_one_sentence_are_read(tmp_path: Path) -> None:
     assert to_read(found) == (found, [])
 
 
+SHARED = "The plant stood on the canal for a hundred years. It made wooden furniture for the whole county."
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("The fire killed twelve people.[2]", "The fire killed fifteen workers.[2]"),
+        ("“The toll,” he said, ‘is now twelve.’", "“The toll,” he said, ‘is now fifteen.’"),
+        ("The fire killed twelve people.³", "The fire killed fifteen workers.³"),
+        ("Killed by the fire: twelve", "Killed by the fire: fifteen"),
+        ("(It killed twelve people.)", "(It killed fifteen workers.)"),
+    ],
+)
+def test_whoever_says_otherwise_is_read(tmp_path: Path, one: str, other: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.copies.READ", COPIES + 1)
+    said = [one] * 5 + [other]
+    papers = [
+        Document(f"{n}", f"Fire in town, says {name}\n{SHARED}\n{line}\n")
+        for n, (line, name) in enumerate(zip(said, "abcdef", strict=True))
+    ]
+    build_documents(papers, tmp_path)
+    read, passed = to_read([Hit(passage, 1.0) for passage in Index.open(tmp_path).passages])
+    assert (documents(read), documents(passed)) == (["0", "1", "2", "5"], ["3", "4"])
+
+
 def test_so_many_are_looked_through_and_no_more(index: Index) -> None:
     own = hits(index, *(f"own {n:02}" for n in range(30)))
     papers = [
@@ -73,4 +105,4 @@ def test_so_many_are_looked_through_and_no_more(index: Index) -> None:
     read, unread = to_read([*papers[:COPIES], *own, *papers[COPIES:]])
     assert len(read) == READ
     place = COPIES + len(own)
-    assert unread == documents(papers[COPIES:][: FOUND - place])
+    assert unread == papers[COPIES:][: FOUND - place]

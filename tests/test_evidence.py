@@ -6,7 +6,7 @@ import pytest
 from index.build import build_documents
 from index.passage import Document, Hit
 from index.search import Index
-from rag.evidence import FLOOR, candidate, grouped
+from rag.evidence import FLOOR, candidate, grouped, part
 from rag.normal import wording
 from rag.reader import ScoredSpan
 
@@ -18,6 +18,8 @@ TEXTS = {
     "d": "Others say $4 million.",
     "e": "It was $4 million, not $3 million, that they paid. The bank said nothing. The rival has $3 million.",
     "f": "A digest. It cost $3 million." + LONG,
+    "g": "They lie who say: It cost $3 million. Nobody knows.",
+    "h": "Another paper, whose words are its own. It cost $3 million. The council had hoped for less, it said.",
 }
 
 
@@ -80,7 +82,7 @@ def test_wordings_are_the_same_under_squads_normalisation(index: Index) -> None:
         ("C++", "C#", False),
         ("C++", "C", False),
         ("BB+", "BB", False),
-        ("1+2", "12", True),
+        ("1+2", "12", False),
         # spellings
         ("Moody’s Analytics", "Moody's Analytics", True),
         ("the “Lady Ann”", 'the "Lady Ann"', True),
@@ -182,14 +184,28 @@ def test_who_denies_it_does_not_say_it(index: Index) -> None:
     spans = [span(index, "a", "$3 million", 2.0), span(index, "e", "$3 million", 1.0)]
     (group,) = grouped(spans, index)
     assert group.documents == ("a",)
-    (group,) = grouped([*spans, span(index, "e", "$3 million", 0.5, last=True)], index)  # it says it elsewhere
+    elsewhere = span(index, "e", "$3 million", 0.5, last=True)
+    (group,) = grouped([*spans, elsewhere], index)
     assert group.documents == ("a", "e")
+    assert candidate(group, index, 0.5).citations[1].start == elsewhere.start
+    (group,) = grouped([spans[1], span(index, "a", "$3 million", 0.1)], index)  # the best denies it, another says it
+    assert group.documents == ("a",)
+    (group,) = grouped(spans[1:], index)  # nobody says it
+    assert group.documents == ("e",)
 
 
 def test_unread_copies_are_cited_where_they_hold_the_sentence(index: Index) -> None:
     (group,) = grouped([span(index, "a", "$3 million", 2.0)], index)
-    found = candidate(group, index, 0.5, ("b", "f"))  # in b the sentence ends otherwise
+    unread = [Hit(passage, 0.5) for passage in index.passages if passage.doc_id in "abfg"]
+    found = candidate(group, index, 0.5, unread)  # in b the sentence ends otherwise, in g it stands inside another
     assert [citation.document for citation in found.citations] == ["a", "f"]
     assert found.citations[1].start == TEXTS["f"].index("$3 million")
     assert found.citations[1].sentence == "It cost $3 million."
     assert (found.support.documents, found.support.distinct) == (2, 1)
+    assert [citation.document for citation in part(group, index, unread).citations] == ["a", "f"]
+
+
+def test_unread_passages_of_articles_of_their_own_are_independent(index: Index) -> None:
+    (group,) = grouped([span(index, "h", "$3 million", 2.0)], index)
+    found = candidate(group, index, 0.5, [Hit(passage, 0.5) for passage in index.passages if passage.doc_id == "f"])
+    assert (found.support.documents, found.support.distinct) == (2, 2)

@@ -53,7 +53,9 @@ def test_the_parts_of_the_real_pipeline(pipeline: Pipeline, question_set: Questi
         "calibration": found["models"]["calibration"],
     }
     assert all(found["models"].values())
-    assert {"version", "recipe", "budget", "read", "depth", "weight", "k"} == set(found["settings"])
+    assert {"version", "recipe", "budget", "read", "found", "copies", "floor", "depth", "weight", "k"} == set(
+        found["settings"]
+    )
     text = json.dumps(found)
     assert json.loads(text) == found
     assert str(HERE) not in text

@@ -96,6 +96,30 @@ def test_a_list_in_another_order_says_the_same(tmp_path: Path) -> None:
     assert pipeline.ask("Who has been shortlisted?").support.documents == 1
 
 
+def test_a_story_in_many_papers_leaves_room_for_who_says_otherwise(tmp_path: Path) -> None:
+    story = (
+        "The mine of Harrow was sold for $12 million, the agency said. The mine employs many. Harrow is a small town."
+    )
+    papers = [Document(f"paper {n:02}", f"Mine of Harrow sold, paper {chr(97 + n)}\n\n{story}\n") for n in range(16)]
+    rival = Document("rival", "A banker says that $15 million was paid for it, of which little is known.")
+    build_documents([*papers, rival], tmp_path)
+    reader = Finds({"$12 million": 3.0, "$15 million": 2.5, "agency": 2.0})
+    pipeline = Pipeline(Index.open(tmp_path), reader, Calibration({"own": 0.1}, 1.0, 0.1))
+    question = "For how much was the mine of Harrow sold?"
+    assert all(hit.passage.doc_id != "rival" for hit in pipeline.search(question, READ))
+    answer = pipeline.ask(question)
+    assert {hit.passage.doc_id for hit in reader.read_hits} >= {"rival"}
+    assert len(reader.read_hits) == READ
+    assert (answer.answer, answer.support.documents, answer.support.distinct) == ("$12 million", 16, 1)
+    assert {citation.document for citation in answer.citations} == {paper.doc_id for paper in papers}
+    assert [(other.answer, other.support.documents) for other in answer.alternatives] == [
+        ("$15 million", 1),
+        ("agency", 16),
+    ]
+    listed = pipeline.ask("Which two sums of the mine of Harrow are known?")
+    assert [len(part.citations) for part in listed.parts] == [16, 1]
+
+
 def test_k_is_how_many_alternatives_and_changes_nothing_else(index: Index) -> None:
     pipeline = Pipeline(index, Finds(ALL), Calibration({"share": 1.0, "own": 0.1}, 1.0, 0.1))
     answers = [pipeline.ask("When was the water mill built?", k) for k in (1, 2, 3, 10)]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from index.passage import Hit, Passage
 from rag.evidence import Group
 from rag.reader import ScoredSpan
-from rag.shape import ITEM_LEAD, MAX_ITEMS, items, shaped, wanted
+from rag.shape import ITEM_LEAD, MAX_ITEMS, items, likeness, shaped, wanted
 
 
 @pytest.mark.parametrize(
@@ -182,6 +182,13 @@ def test_an_enumeration_of_what_was_said_is_no_item() -> None:
         ]
     )
     assert [g.spans[0].text for g in found] == [first, "12", "Orra and Brask"]
+
+
+def test_lists_of_the_same_items_are_one_answer() -> None:
+    key = likeness("Which firms supply chips?")
+    assert key("Acme, Borg and Crown") == key("Crown, Acme plus Borg")
+    assert key("Johnson & Johnson") != key("Johnson")
+    assert key("Portland, Oregon, and Springfield, Illinois") != key("Portland, Illinois, and Springfield, Oregon")
 
 
 WORDS = st.sampled_from(["Acme", "Borg", "and", ",", "because", "to", "run", ";", "(", ")", '"', "$3", "million", "."])

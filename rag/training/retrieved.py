@@ -24,7 +24,7 @@ from rag.training.data import Example, Group, Question, Tokens, fingerprint, hol
 PASSAGES = 4
 HITS = 8
 """Hits that negatives are drawn from: the nearest that cannot be right. When it answers, the reader is given more
-(``rag.pipeline.READ``)."""
+(``rag.copies.READ``)."""
 UNANSWERABLE = 0.25
 CHANGED = 0.3
 """Share of the unanswerable ones whose question is changed, where it can be."""
