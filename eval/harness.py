@@ -327,9 +327,10 @@ def _answer_scores(question: Question, answer: Answer) -> dict[str, float]:
 
 
 def _candidates(answer: Answer) -> list[tuple[str, str]]:
-    """(sentence, document) of each candidate's first citation, best first."""
+    """(sentence, document) of each candidate's first citation, best first; the items of a list are candidates, too."""
     own = [_place(answer.citations[0])] if answer.citations else []
-    return own + [_place(alternative.citations[0]) for alternative in answer.alternatives]
+    items = [_place(part.citations[0]) for part in answer.parts[1:]]
+    return own + items + [_place(alternative.citations[0]) for alternative in answer.alternatives]
 
 
 def _place(citation: Citation) -> tuple[str, str]:
