@@ -98,6 +98,10 @@ class Passage:
                 raise ValueError(f"passage {self.passage_id}: sentence {start}:{end} is empty, out of order or outside")
             edge = end
 
+    def between(self, start: int, end: int) -> str:
+        """What stands between two places of the document, both inside the passage."""
+        return self.text[start - self.start : end - self.start]
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Protocol, cast
 
 from index.passage import Document, Span
-from index.tokens import LINE_HYPHEN, STOP_WORDS
+from index.tokens import LINE_HYPHEN, RAISED, STOP_WORDS
 
 SENTENCE_LIMIT = 500
 """Code points a sentence has at most; a longer one is cut."""
@@ -75,7 +75,7 @@ _BEFORE_NAME = re.compile(
 _NAME = re.compile(r"“[^”]*[^”,.!?…]”|\"[^\"]*[^\",.!?…]\"|‘[^’]*[^’,.!?…]’|«[^»]*[^»,.!?…]»")
 _OPENERS = '“"‘«('
 # Marks of footnotes stand behind the full stop and belong to the sentence before them.
-_NOTES = re.compile(r"(?:(?:\[(?:\d{1,3}(?:[,–-]\d{1,3})*|[a-z])\])+|[¹²³⁰⁴-⁹]+)(?=\s|\Z)")
+_NOTES = re.compile(rf"(?:(?:\[(?:\d{{1,3}}(?:[,–-]\d{{1,3}})*|[a-z])\])+|[{RAISED}]+)(?=\s|\Z)")
 _BEFORE_NOTES = re.compile(rf"[.!?](?={_NOTES.pattern}\s+[“\"‘«]?{_CAPITAL})")
 _COUNTED = re.compile(r"(?:^|[\s(])(?:[Nn]os?|[Pp]p?|[Ff]igs?|[Vv]ols?|[Cc]h|[Ss]ec|[Aa]rt|[Ee]qs?|[Aa]pprox|ca)\.$")
 _SHORTENED = re.compile(r"(?:^|[\s(])(?:(?:\w\.)+\w{0,3}|\w)\.$")

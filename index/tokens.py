@@ -34,7 +34,9 @@ INVISIBLE = re.compile("[\x00-\x08\x0e-\x1b\x7f\u00ad\u200b\u2060\ufeff]+")
 LINE_HYPHEN = re.compile(r"[-\u00ad\u2010](?:\r\n|[\n\r])[ \t]*")
 """A hyphen at the end of a line, up to the word's other half."""
 _SILENT = "\u00ad\u200b-\u200d\u2060\ufeff"  # soft hyphen, zero-width spaces and joiners
-_RAISED = "\u00b9\u00b2\u00b3\u2070\u2074-\u2079\u2080-\u2089"  # superscript and subscript digits
+RAISED = "\u00b9\u00b2\u00b3\u2070\u2074-\u2079"
+"""Superscript digits, for a class of characters in a pattern."""
+_LOWERED = "\u2080-\u2089"
 _IDEOGRAPHS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # written without spaces: each is a word
 _LETTER = rf"(?:[^\W_{_IDEOGRAPHS}]|[{_MARKS}{_SILENT}])"
 _DOLLARS = r"(?:US|AU|CA|HK|NT|NZ|A|C|S)"
@@ -43,7 +45,7 @@ _TOKEN = re.compile(
       (?P<formula>(?!{_DOLLARS}\$)(?<![^\W_])[A-Za-z]{{1,16}}\$\d{{1,16}}(?:\.\d{{1,16}})?\$[A-Za-z]*+)  # GB$200$
     | (?P<initials>(?<![^\W_])[^\W\d_](?:\.[^\W\d_](?![^\W_]))++)                                        # U.S. p.m.
     | (?P<money>(?:(?<![^\W_]){_DOLLARS})?[$€£¥₹])?+
-      (?P<number>\d{{1,3}}(?:,\d{{3}}(?!\d))++(?:\.\d++)?|\d++(?:\.\d++)*+)[{_RAISED}]*+
+      (?P<number>\d{{1,3}}(?:,\d{{3}}(?!\d))++(?:\.\d++)?|\d++(?:\.\d++)*+)[{RAISED}{_LOWERED}]*+
       (?P<unit>{_LETTER}*+)                                                                              # $1,000 38bn
       (?:['\u2019\u02bc]s(?![^\W_]))?+                                                                   # 1990's
     | (?P<percent>(?:(?<=[\d$\\])|(?<=\d[ \u00a0\u2009\u202f]))%)
@@ -54,7 +56,7 @@ _TOKEN = re.compile(
 )
 _UNMARKED = re.compile(f"[\u0300-\u036f{_SILENT}]")
 # The mark of a note behind a word; "m²" and "km³" are too short to bear one.
-_MARK = re.compile(r"(?:(?<=[^\W\d_]{3})|(?<=['\u2019\u02bc]s))[\u00b9\u00b2\u00b3\u2070\u2074-\u2079]+$")
+_MARK = re.compile(rf"(?:(?<=[^\W\d_]{{3}})|(?<=['\u2019\u02bc]s))[{RAISED}]+$")
 _POSSESSIVE = re.compile("['\u2019\u02bc]s$")
 _APOSTROPHES = re.compile("['\u2019\u02bc]")
 # Letters that no normal form takes apart.

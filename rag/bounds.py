@@ -5,6 +5,7 @@ import unicodedata
 from functools import lru_cache
 
 from index.passage import Passage, Span
+from index.tokens import RAISED
 from rag.normal import SIGN_BEHIND
 from rag.values import CODES, HALVED
 
@@ -33,7 +34,7 @@ _STRAIGHT = re.compile(
     r'(?P<opening>(?<![^\s(\[{“‘—–-])"(?=[^\s.,;:!?)\]}]|\.[\w.]))|(?<=[^\s\d(\[{“‘—–-])"(?![^\W_])|(?P<unsure>"(?![^\W_]))'
 )
 _CLOSING = {closing: opening for opening, closing in _PAIRS.items()}
-_NOTE = re.compile(r"(?<=[.,;:!?”])[⁰¹²³⁴-⁹]+$")
+_NOTE = re.compile(rf"(?<=[.,;:!?”])[{RAISED}]+$")
 _LOOSE = ",;:–—-…·•|/*_ \t\u00a0\n\r"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from index.passage import Hit, Passage
+from index.tokens import RAISED
 
 FOUND = 48
 """Passages that are looked through, in the retriever's order, for those to read."""
@@ -12,7 +13,7 @@ READ = 12
 """Passages that the reader reads: of SQuAD 1.1 dev's questions 99 % have their paragraph among so many."""
 COPIES = 3
 """Documents in which one sentence is read."""
-_STOP = re.compile(r"[.!?…][\"'”’»)\]}]*(?:\[\w{1,3}\]|[¹²³⁰⁴-⁹])*$")
+_STOP = re.compile(rf"[.!?…][\"'”’»)\]}}]*(?:\[\w{{1,3}}\]|[{RAISED}])*$")
 _DIGIT = re.compile(r"\d")
 
 
@@ -48,4 +49,4 @@ def _said(passage: Passage) -> list[str]:
 
 def sentences_of(passage: Passage) -> list[tuple[str, int]]:
     """Each sentence's text and its start in the document."""
-    return [(passage.text[a - passage.start : b - passage.start], a) for a, b in passage.sentences]
+    return [(passage.between(start, end), start) for start, end in passage.sentences]

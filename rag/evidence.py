@@ -47,28 +47,30 @@ class Group:
 
 def grouped(spans: Sequence[ScoredSpan], index: Index, key: Callable[[str], Hashable] = wording) -> list[Group]:
     """Group spans of one ``key``; the groups by descending mass, ties by their best span."""
-    wordings: dict[Hashable, list[ScoredSpan]] = {}
-    for span in sorted(spans, key=lambda span: not _says(span)):  # what speaks for its words leads them
-        wordings.setdefault(key(span.text), []).append(span)
-    groups = [_group(members, index) for members in wordings.values()]
+    wordings: dict[Hashable, tuple[list[ScoredSpan], list[ScoredSpan]]] = {}
+    for span in spans:
+        saying, others = wordings.setdefault(key(span.text), ([], []))
+        (saying if _says(span) else others).append(span)
+    groups = [_group(saying, others, index) for saying, others in wordings.values()]
     return sorted(groups, key=lambda group: -group.mass)
 
 
-def _group(spans: Sequence[ScoredSpan], index: Index) -> Group:
+def _group(saying: Sequence[ScoredSpan], others: Sequence[ScoredSpan], index: Index) -> Group:
+    spans = (*saying, *others)
     documents = list(dict.fromkeys(span.hit.passage.doc_id for span in spans))
     source = dict(zip(documents, sources(index.sketches(documents)), strict=True))
     leading = {place: documents[place] for place in source.values()}
     scores = np.array([s.score for s in spans if leading[source[s.hit.passage.doc_id]] == s.hit.passage.doc_id])
     top = scores.max()
     mass = float(top + np.log(np.exp(scores - top).sum()))
-    saying = tuple(dict.fromkeys(span.hit.passage.doc_id for span in spans if span is spans[0] or _says(span)))
-    return Group(tuple(spans), saying, len({source[doc_id] for doc_id in saying}), mass)
+    witnesses = tuple(dict.fromkeys(span.hit.passage.doc_id for span in saying or spans[:1]))
+    return Group(spans, witnesses, len({source[doc_id] for doc_id in witnesses}), mass)
 
 
 def _says(span: ScoredSpan) -> bool:
     """Whether the span speaks for its words, and does not merely hold or deny them."""
     passage = span.hit.passage
-    before = passage.text[max(span.sentence[0], passage.start) - passage.start : span.start - passage.start]
+    before = passage.between(max(span.sentence[0], passage.start), span.start)
     return span.signals.get("margin", math.inf) >= FLOOR and not _DENIED.search(before)
 
 

@@ -28,8 +28,7 @@ class ScoredSpan:
     @property
     def text(self) -> str:
         """The span's words."""
-        passage = self.hit.passage
-        return passage.text[self.start - passage.start : self.end - passage.start]
+        return self.hit.passage.between(self.start, self.end)
 
 
 class Reader(Protocol):

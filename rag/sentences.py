@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from index.minilm import DIM, embedded
-from index.passage import Hit, Passage, Span
+from index.passage import Hit
 from index.tokens import tokenize
 from rag.reader import ScoredSpan
 
@@ -28,7 +28,7 @@ class SentenceReader:
         places = [(hit, sentence) for hit in hits for sentence in hit.passage.sentences]
         if not places:
             return []
-        texts = [_text(hit.passage, sentence) for hit, sentence in places]
+        texts = [hit.passage.between(*sentence) for hit, sentence in places]
         vectors = np.empty((1 + len(texts), DIM), np.float32)
         for rows, encoded in embedded().encode([question, *texts]):
             vectors[rows] = encoded
@@ -43,11 +43,6 @@ class SentenceReader:
             signals = {"sentence_cosine": float(cosines[i]), "sentence_words": float(words[i])}
             spans.append(ScoredSpan(hit, start, end, (start, end), float(score), signals))
         return sorted(spans, key=lambda span: (-span.score, span.hit.passage.passage_id, span.start))
-
-
-def _text(passage: Passage, sentence: Span) -> str:
-    start, end = sentence
-    return passage.text[start - passage.start : end - passage.start]
 
 
 def _words(question: str, sentences: Sequence[str]) -> np.ndarray:

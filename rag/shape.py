@@ -134,9 +134,9 @@ def _enumeration(span: ScoredSpan, spans: Sequence[ScoredSpan]) -> ScoredSpan:
     while before != (start, end):
         before = start, end
         for other in neighbours:
-            if other.end <= start and _JOINT.fullmatch(_between(span, other.end, start)):
+            if other.end <= start and _JOINT.fullmatch(span.hit.passage.between(other.end, start)):
                 start = other.start
-            elif other.start >= end and _JOINT.fullmatch(_between(span, end, other.start)):
+            elif other.start >= end and _JOINT.fullmatch(span.hit.passage.between(end, other.start)):
                 end = other.end
     return replace(span, start=start, end=end)
 
@@ -147,7 +147,7 @@ def _clause(span: ScoredSpan) -> ScoredSpan:
         return span
     passage = span.hit.passage
     low, high = _stretch(span)
-    text = _between(span, low, high)
+    text = passage.between(low, high)
     at, stop = span.start - low, span.end - low
     first = max((match.end() for match in _BREAK.finditer(text) if match.end() <= at), default=0)
     last = min((match.start() for match in _BREAK.finditer(text) if match.start() >= stop), default=len(text))
@@ -165,8 +165,3 @@ def _stretch(span: ScoredSpan) -> Span:
         if low <= span.start and span.end <= high:
             return low, high
     return span.sentence
-
-
-def _between(span: ScoredSpan, start: int, end: int) -> str:
-    passage = span.hit.passage
-    return passage.text[start - passage.start : end - passage.start]

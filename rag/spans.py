@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.passage import Hit, Passage, Span
-from index.tokens import INVISIBLE, LINE_HYPHEN
+from index.tokens import INVISIBLE, LINE_HYPHEN, RAISED
 from rag.bounds import stretches, trimmed, visible
 from rag.reader import ScoredSpan
 
@@ -25,7 +25,7 @@ KEPT = 20
 """Spans kept of a passage before overlapping ones are removed."""
 
 # Marks of notes behind a year or a word: no part of it, unlike the exponent of "10⁵" and "km²".
-_NOTE = re.compile(r"(?:(?<=\b(?:1\d|20)\d\d)|(?<=[^\W\d_]{3}))[\u00b9\u00b2\u00b3\u2070\u2074-\u2079]+(?![^\W_])")
+_NOTE = re.compile(rf"(?:(?<=\b(?:1\d|20)\d\d)|(?<=[^\W\d_]{{3}}))[{RAISED}]+(?![^\W_])")
 _GLUE = "\u034f"  # the combining grapheme joiner, which belongs to the letters around it
 
 Floats = npt.NDArray[np.float32]

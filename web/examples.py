@@ -72,4 +72,4 @@ def _sentences(index: Index) -> Iterator[tuple[str, str]]:
         passage = index.passage(row)
         for start, end in passage.sentences:
             if end - start <= _LONGEST and not any(a < end and start < b for a, b in passage.masked):
-                yield passage.doc_id, passage.text[start - passage.start : end - passage.start]
+                yield passage.doc_id, passage.between(start, end)
