@@ -1,7 +1,8 @@
 """What the embedded reader is worth, in one command: ``python -m eval.reading DIR [--questions N]``.
 
 DIR holds the sets: ``squad11_dev``, ``squad20_dev``, ``squadshifts_amazon`` and ``realtimeqa_2022``, each with a
-``squad.json``. Reported are the parts of them that no weight and no calibration was fitted on:
+``squad.json``. No weights were fitted on them, and where a confidence counts, the articles that
+it was fitted on are left out:
 
 - given the paragraph: EM and F1, in percent, of the best span, by the official rules; float32 beside int8;
 - SQuAD 2.0, of the articles that calibration leaves out: whether the margin tells what has no answer;
@@ -49,7 +50,7 @@ REPEATS = 9
 def given(question_set: QuestionSet, questions: Sequence[Question], reader: Reader) -> dict[str, float]:
     """EM and F1 of the answerable, in percent; where some are not, also what the margin is worth.
 
-    ``best_f1`` is the F1 over all questions, "" being right where there is no answer, at the best threshold for the
+    ``best_F1`` is the F1 over all questions, "" being right where there is no answer, at the best threshold for the
     margin, as evaluate-v2.0.py finds it.
     """
     hits = {document.doc_id: Hit(whole(document), 1.0) for document in question_set.corpus or ()}

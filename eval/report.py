@@ -63,7 +63,8 @@ def report_json(report: Report) -> dict[str, Any]:
     """What ``rag eval --json`` prints: ``eval.run.run_json``, the verdicts and the comparison.
 
     ``gates``: ``figure``, ``limit``, ``value``, ``passed`` of each floor; ``losses``: ``figure``, ``allowed``,
-    ``loss``, ``passed``. With ``--against``, ``against``: ``baseline``, ``differences`` (``figure``, ``ours``,
+    ``loss``, ``passed``. ``passed``: whether all are met. Where the run was compared (``--against``, or with the set's
+    stored run where its gates allow a loss), ``against``: ``baseline``, ``differences`` (``figure``, ``ours``,
     ``theirs``, ``lower``, ``upper``, ``n``), ``gained`` and ``lost`` (ids), ``changes`` and ``settings``.
     """
     found = run_json(report.result)

@@ -130,7 +130,8 @@ def measure(
 def encode(texts: Sequence[str], encoder: Encoder, cache: Path) -> NDArray[np.float32]:
     """The vectors of ``texts``, float32 (n, dim): those that ``cache`` holds, and the rest encoded and added to it.
 
-    ``cache`` is a folder of ``.npy`` files, one an encoder and text, that nobody else writes.
+    ``cache`` holds a folder an encoder, of ``.npz`` files with the hashes and vectors of some texts each, that nobody
+    else writes.
     """
     folder = cache / hashlib.sha256(encoder.identity.encode()).hexdigest()[:16]
     names = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32] for text in texts]

@@ -5,7 +5,7 @@
     ├── ModelError          an encoder's or reader's files are missing, altered or refused
     ├── IndexMissing        there is no index at that place
     ├── IndexDamaged        there is one, but its bytes are not the ones that were written
-    ├── IndexMismatch       it was built by another model or an unknown format
+    ├── IndexMismatch       it was built by another model or version, or has an unknown format
     └── IndexBusy           another process is writing it
 
 The command line prints the sentence and exits 2. A file that cannot be read is no error of the run: it is a
@@ -34,7 +34,7 @@ class IndexDamaged(RagError):
 
 
 class IndexMismatch(RagError):
-    """An index of another model or of a format this version does not know."""
+    """An index of another model, or of another version's recipe or format."""
 
 
 class IndexBusy(RagError):
