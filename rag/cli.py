@@ -15,8 +15,6 @@ from index.errors import InputError, RagError
 from rag.terminal import Stopping, abandon_output, complain, print_json, survive_odd_output
 
 ANSWERED, NO_ANSWER, ERROR = 0, 1, 2
-WAIT = 600.0
-"""Seconds that ``--corpus`` waits for another process that builds the same index."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,8 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     index.add_argument("paths", nargs="+", type=_path, metavar="PATH")
     at_index(index, corpus=False)
     index.add_argument(
-        "--model", type=_given, help="an encoder's name or folder (default: the embedded all-MiniLM-L6-v2)"
-    )
+        "--model", type=_given,
+        help="an encoder's name or folder (default: the index's own; of a new one the embedded all-MiniLM-L6-v2)",
+    )  # fmt: skip
 
     ask = command("ask", _ask, "Answer QUESTION with the exact words that do, cited.")
     ask.add_argument("question", nargs="?", metavar="QUESTION")
@@ -160,9 +159,10 @@ def _port(text: str) -> int:
 
 
 def _index(options: argparse.Namespace) -> int:
+    from rag.corpus import built
     from rag.render import build_json
 
-    report = _build(options.paths, _root(options), options.model)
+    report = built(options.paths, _root(options), options.model)
     if options.json:
         print_json(build_json(report))
     else:
@@ -297,66 +297,11 @@ def _root(options: argparse.Namespace) -> Path:
 def _ready(options: argparse.Namespace) -> Path:
     """The index to ask: the one given, or the one kept for ``--corpus``, built or refreshed first."""
     corpus: Path | None = getattr(options, "corpus", None)
-    return refreshed(corpus) if corpus is not None else _root(options)
+    if corpus is None:
+        return _root(options)
+    from rag.corpus import refreshed
 
-
-def refreshed(corpus: Path) -> Path:
-    """The index kept for ``corpus`` in the user's cache; built when absent or when a file has changed.
-
-    Another process that is building it is waited for; IndexBusy when that takes more than ten minutes.
-    """
-    import time
-
-    from index.errors import IndexBusy
-    from index.store import await_writer
-
-    root, until, waited = _kept(corpus), time.monotonic() + WAIT, False
-    while _is_stale(root):
-        try:
-            _build([corpus], root, None)
-            break
-        except IndexBusy:
-            if not waited:
-                complain(f"another process is indexing {corpus}: waiting until it is done")
-            waited = True
-            await_writer(root, max(0.0, until - time.monotonic()))
-    return root
-
-
-def _kept(corpus: Path) -> Path:
-    """Where the index for ``corpus`` is kept, by its path without links."""
-    import hashlib
-
-    from index.user import user_folder
-
-    place = Path(os.path.realpath(corpus))
-    if not os.path.isdir(place):  # noqa: PTH112, it never raises
-        # A document is called as its file was given: a link to it is another corpus.
-        place = Path(os.path.realpath(corpus.parent), corpus.name)
-    return user_folder("cache") / "indexes" / hashlib.sha256(os.fsencode(place)).hexdigest()[:24]
-
-
-def _is_stale(root: Path) -> bool:
-    from index.build import is_stale
-    from index.errors import IndexDamaged, IndexMismatch, IndexMissing
-    from index.store import open_current
-
-    try:
-        return is_stale(open_current(root))
-    except (IndexMissing, IndexDamaged, IndexMismatch):
-        return True
-
-
-def _build(paths: Sequence[Path], root: Path, model: str | None) -> Any:
-    from index.build import build
-    from rag.progress import progress
-    from rag.render import plain
-
-    with progress() as report:
-        result = build(paths, root, model, report)
-    for rejected in (*result.skipped, *result.failed):
-        print(f"rag: {rejected.kind} {plain(rejected.path)}: {plain(rejected.reason)}", file=sys.stderr)
-    return result
+    return refreshed(corpus)
 
 
 def _pipeline(options: argparse.Namespace) -> Any:

@@ -17,7 +17,7 @@ from statistics import median
 from urllib.parse import urlencode
 
 from index.errors import InputError
-from rag.cli import refreshed
+from rag.corpus import refreshed
 from rag.pipeline import Pipeline
 from rag.terminal import exit_code
 from web.app import ALTERNATIVES, create_app
