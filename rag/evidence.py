@@ -16,6 +16,7 @@ from index.duplicates import sources
 from index.passage import Hit
 from index.search import Index
 from rag.answer import Candidate, Citation, Part, Support, cite
+from rag.bounds import visible
 from rag.copies import sentences_of
 from rag.normal import wording
 from rag.reader import ScoredSpan
@@ -26,7 +27,7 @@ FLOOR = -8.0
 Of documents labelled as saying an answer (RGB, RAMDocs) it keeps 97 and 92 %, and of those that hold its words and do
 not say it drops a tenth and nearly half.
 """
-_DENIED = re.compile(r"\b(?:not|rather than|instead of)\s+(?:(?:the|an?)\s+)?$", re.IGNORECASE)
+_DENIED = re.compile(r"\b(?:not|rather\s+than|instead\s+of)\s+(?:(?:the|an?)\s+)?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,11 @@ def _group(saying: Sequence[ScoredSpan], others: Sequence[ScoredSpan], index: In
 
 def _says(span: ScoredSpan) -> bool:
     """Whether the span speaks for its words, and does not merely hold or deny them."""
+    if span.signals.get("margin", math.inf) < FLOOR:
+        return False
     passage = span.hit.passage
-    before = passage.between(max(span.sentence[0], passage.start), span.start)
-    return span.signals.get("margin", math.inf) >= FLOOR and not _DENIED.search(before)
+    before = visible(passage)[span.sentence[0] - passage.start : span.start - passage.start]  # "not **$38 billion**"
+    return not _DENIED.search(before)
 
 
 def candidate(group: Group, index: Index, confidence: float, unread: Sequence[Hit] = ()) -> Candidate:

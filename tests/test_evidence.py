@@ -1,5 +1,8 @@
 """Grouping spans of one wording: what adds up, what counts once, what is cited."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -192,6 +195,25 @@ def test_who_denies_it_does_not_say_it(index: Index) -> None:
     assert group.documents == ("a",)
     (group,) = grouped(spans[1:], index)  # nobody says it
     assert group.documents == ("e",)
+
+
+@pytest.mark.parametrize(
+    "denial",
+    [
+        "It cost $4 million, not **$3 million**, they say.",
+        "It cost $4 million, **not** $3 million, they say.",
+        "It cost $4 million, not the **$3 million** they say.",
+        "It cost $4 million, *rather* than [$3 million](https://e.x/not), they say.",
+        "It cost $4 million, **instead** of a $3 million, they say.",
+    ],
+)
+def test_markup_hides_no_denial(denial: str, tmp_path: Path) -> None:
+    masked = tuple(match.span() for match in re.finditer(r"\*+|\[|\]\(.*?\)", denial))
+    documents = [Document("says", "It cost $3 million."), Document("denies", denial, masked=masked)]
+    build_documents(documents, tmp_path / "index")
+    index = Index.open(tmp_path / "index")
+    (group,) = grouped([span(index, "says", "$3 million", 1.0), span(index, "denies", "$3 million", 2.0)], index)
+    assert group.documents == ("says",)
 
 
 def test_unread_copies_are_cited_where_they_hold_the_sentence(index: Index) -> None:
