@@ -17,8 +17,8 @@ from index.passage import Hit
 from index.sentences import blanked
 from index.tokens import tokenize
 from rag.answer import Answer, Citation
-from rag.bounds import visible
 from rag.copies import READ, to_read
+from rag.quotable import visible
 
 RIGHT = 0.5
 """DESIGN: confidence is the probability that the top span has F1 >= 0.5 with a right answer."""

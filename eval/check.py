@@ -11,9 +11,9 @@ from eval.spans import holds
 from index.errors import InputError
 from index.passage import Document, Passage
 from index.sentences import blanked
-from rag.bounds import visible
 from rag.normal import normalise, wording
 from rag.pipeline import checked
+from rag.quotable import visible
 
 COPIED = 0.45
 """Mean share of a question's content words that may stand in a gold sentence (``eval/sets/README.md``): above it a set

@@ -7,8 +7,8 @@ from eval.questions import Question
 from eval.spans import holds, plain
 from index.passage import Passage
 from index.tokens import STOP_WORDS
-from rag.bounds import visible
 from rag.normal import normalise
+from rag.quotable import visible
 
 _WORD = re.compile(r"[^\W_]+")
 _POSSESSIVE = re.compile("['\u2019]s\\b")

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from index.passage import Passage, Span
+from index.passage import Span
 from index.tokens import RAISED
 from rag.normal import SIGN_BEHIND
 from rag.values import CODES, HALVED
@@ -58,37 +58,11 @@ def sensible(text: str, span: Span, sentence: Span) -> Span:
     return min(seen[seen.index(cut) :], key=lambda span: (span[1] - span[0], span))
 
 
-def stretches(passage: Passage) -> list[tuple[Span, Span]]:
-    """What one quote may cover, each with its sentence: sentences, cut where masked words or a table's bars stand.
-
-    Emphasis may stand inside a quote; the address of a link or an HTML tag may not. All in document offsets, ascending.
-    """
-    found = []
-    for sentence in passage.sentences:
-        low, high = sentence
-        for first, last in passage.masked:
-            hidden = passage.text[first - passage.start : last - passage.start]
-            if low <= first and last <= high and ("|" in hidden or any(map(str.isalnum, hidden))):
-                found.append(((low, first), sentence))
-                low = last
-        found.append(((low, high), sentence))
-    return [(stretch, sentence) for stretch, sentence in found if stretch[0] < stretch[1]]
-
-
 def trimmed(shown: str, offset: int, span: Span, stretch: Span) -> Span:
-    """``sensible`` in document offsets: ``shown`` is a passage's ``visible`` text, which begins at ``offset``."""
+    """``sensible`` in document offsets: ``shown`` is a passage's text (``rag.quotable``), from ``offset`` on."""
     inside = (span[0] - offset, span[1] - offset), (stretch[0] - offset, stretch[1] - offset)
     start, end = sensible(shown, *inside)
     return offset + start, offset + end
-
-
-def visible(passage: Passage) -> str:
-    """The passage's text with what is masked in it blanked, at the same length."""
-    text = passage.text
-    for start, end in passage.masked:
-        first, last = max(0, start - passage.start), min(len(text), end - passage.start)
-        text = text[:first] + " " * (last - first) + text[last:]
-    return text
 
 
 @lru_cache(maxsize=32)  # many spans of one sentence are cut for a question

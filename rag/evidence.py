@@ -16,9 +16,9 @@ from index.duplicates import sources
 from index.passage import Hit
 from index.search import Index
 from rag.answer import Candidate, Citation, Part, Support, cite
-from rag.bounds import visible
 from rag.copies import sentences_of
 from rag.normal import wording
+from rag.quotable import visible
 from rag.reader import ScoredSpan
 
 FLOOR = -8.0

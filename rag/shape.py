@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import Literal
 
 from index.passage import Span
-from rag.bounds import stretches, trimmed, visible
+from rag.bounds import trimmed
 from rag.evidence import Group
 from rag.normal import enumerated, wording
+from rag.quotable import stretches, visible
 from rag.reader import ScoredSpan
 
 Shape = Literal["words", "list", "clause"]

@@ -4,7 +4,6 @@ The network was trained with one softmax over all passages of a question, as in 
 Reading Comprehension" (Clark & Gardner 2018), so that scores compare between passages.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from index.passage import Hit, Passage, Span
-from index.tokens import INVISIBLE, LINE_HYPHEN, RAISED
-from rag.bounds import stretches, trimmed, visible
+from rag.bounds import trimmed
+from rag.quotable import parts_words, shown, stretches
 from rag.reader import ScoredSpan
 
 MAX_SPAN = 30
@@ -23,10 +22,6 @@ RETRIEVAL = 1.0
 """What a unit of fused score, less than the question's best passage has, takes from the logits of a passage's spans."""
 KEPT = 20
 """Spans kept of a passage before overlapping ones are removed."""
-
-# Marks of notes behind a year or a word: no part of it, unlike the exponent of "10⁵" and "km²".
-_NOTE = re.compile(rf"(?:(?<=\b(?:1\d|20)\d\d)|(?<=[^\W\d_]{{3}}))[{RAISED}]+(?![^\W_])")
-_GLUE = "\u034f"  # the combining grapheme joiner, which belongs to the letters around it
 
 Floats = npt.NDArray[np.float32]
 Offsets = npt.NDArray[np.int64]
@@ -106,33 +101,16 @@ def _candidates(hit: Hit, window: Window, logits: Floats) -> list[tuple[int, int
     allowed = (lasts == inside) & (stretch_of[inside] == stretch_of[firsts])
     values = np.where(allowed, logits[firsts, 0] + logits[inside, 1], -np.inf).ravel()
     kept = np.argpartition(values, -min(KEPT, len(values)))[-KEPT:]
-    shown = _shown(passage)
+    text = shown(passage)
     spans = []
     for place in kept[np.isfinite(values[kept])]:
         first, more = divmod(int(place), lasts.shape[1])
         last = first + more
         stretch, sentence = bounds[stretch_of[first]]
-        start, end = trimmed(shown, passage.start, (int(offsets[first, 0]), int(offsets[last, 1])), stretch)
+        start, end = trimmed(text, passage.start, (int(offsets[first, 0]), int(offsets[last, 1])), stretch)
         if start < end:
             spans.append((start, end, sentence, float(values[place])))
     return spans
-
-
-def _shown(passage: Passage) -> str:
-    """The ``visible`` text, of one length with it: what parts no word glues it, and marks of notes are blank."""
-    shown = visible(passage)
-    for first, last in passage.masked:
-        start, end = first - passage.start, last - passage.start
-        inside = start > 0 and end < len(shown) and shown[start - 1].isalnum() and shown[end].isalnum()
-        if inside and not _parts(passage, (first, last)):
-            shown = shown[:start] + _GLUE * (end - start) + shown[end:]
-    return shown if shown.isascii() else _NOTE.sub(lambda mark: " " * len(mark[0]), shown)
-
-
-def _parts(passage: Passage, masked: Span) -> bool:
-    """Whether masked text parts words, as a soft hyphen does not, nor a hyphen at a line's end."""
-    hidden = passage.text[max(0, masked[0] - passage.start) : masked[1] - passage.start]
-    return INVISIBLE.fullmatch(hidden) is None and LINE_HYPHEN.fullmatch(hidden) is None
 
 
 def _stretch_of(offsets: Offsets, stretches: Sequence[Span], passage: Passage) -> npt.NDArray[np.int64]:
@@ -143,7 +121,7 @@ def _stretch_of(offsets: Offsets, stretches: Sequence[Span], passage: Passage) -
     number = np.searchsorted(bounds[:, 0], offsets[:, 0], "right") - 1
     inside = (number >= 0) & (offsets[:, 1] <= bounds[np.maximum(number, 0), 1]) & (offsets[:, 1] > offsets[:, 0])
     for start, end in passage.masked:
-        if _parts(passage, (start, end)):
+        if parts_words(passage, (start, end)):
             inside &= (offsets[:, 1] <= start) | (offsets[:, 0] >= end)
     return np.where(inside, number, -1)
 

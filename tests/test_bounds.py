@@ -1,14 +1,12 @@
 """Where a quote begins and ends."""
 
-import re
 import unicodedata
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from index.passage import Passage
-from rag.bounds import sensible, stretches
+from rag.bounds import sensible
 
 
 def cut(text: str, quote: str) -> str:
@@ -229,23 +227,6 @@ def test_the_sentence_is_the_limit() -> None:
     assert sensible(text, (0, len(text)), (8, 20)) == (8, 19)
     assert sensible(text, (22, 24), (0, 20)) == (20, 20)
     assert sensible(text, (0, 4), (8, 20)) == (8, 8)
-
-
-@pytest.mark.parametrize(
-    ("text", "masked", "expected"),
-    [
-        ("It grew *much* here.", ("*",), ["It grew *much* here."]),
-        ("See [it](https://e.x) now.", ("[", "](https://e.x)"), ["See [it", " now."]),
-        ("| Revenue | 41.7 | 38.3 |", ("|",), [" Revenue ", " 41.7 ", " 38.3 "]),
-        ("One | two.", (), ["One | two."]),
-    ],
-)
-def test_what_one_quote_may_cover(text: str, masked: tuple[str, ...], expected: list[str]) -> None:
-    spans = sorted(match.span() for part in masked for match in re.finditer(re.escape(part), text))
-    sentence = (7, 7 + len(text))
-    found = stretches(Passage(0, "a", *sentence, text, (sentence,), tuple((7 + a, 7 + b) for a, b in spans)))
-    assert [text[start - 7 : end - 7] for (start, end), _ in found] == expected
-    assert all(whole == sentence for _, whole in found)
 
 
 PIECES = st.sampled_from(

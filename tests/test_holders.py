@@ -3,7 +3,7 @@
 from eval.holders import Holders, Sentences
 from eval.questions import Question
 from index.passage import Passage
-from rag.bounds import visible
+from rag.quotable import visible
 
 
 def passage(row: int, text: str, masked: tuple[tuple[int, int], ...] = ()) -> Passage:

@@ -1,0 +1,53 @@
+"""What of a passage a quote may hold: the stretches of its sentences, and its text as a reader of the page sees it."""
+
+import re
+
+from index.passage import Passage, Span
+from index.tokens import INVISIBLE, LINE_HYPHEN, RAISED
+
+# Marks of notes behind a year or a word: no part of it, unlike the exponent of "10⁵" and "km²".
+_NOTE = re.compile(rf"(?:(?<=\b(?:1\d|20)\d\d)|(?<=[^\W\d_]{{3}}))[{RAISED}]+(?![^\W_])")
+_GLUE = "\u034f"  # the combining grapheme joiner, which belongs to the letters around it
+
+
+def stretches(passage: Passage) -> list[tuple[Span, Span]]:
+    """What one quote may cover, each with its sentence: sentences, cut where masked words or a table's bars stand.
+
+    Emphasis may stand inside a quote; the address of a link or an HTML tag may not. All in document offsets, ascending.
+    """
+    found = []
+    for sentence in passage.sentences:
+        low, high = sentence
+        for first, last in passage.masked:
+            hidden = passage.text[first - passage.start : last - passage.start]
+            if low <= first and last <= high and ("|" in hidden or any(map(str.isalnum, hidden))):
+                found.append(((low, first), sentence))
+                low = last
+        found.append(((low, high), sentence))
+    return [(stretch, sentence) for stretch, sentence in found if stretch[0] < stretch[1]]
+
+
+def visible(passage: Passage) -> str:
+    """The passage's text with what is masked in it blanked, at the same length."""
+    text = passage.text
+    for start, end in passage.masked:
+        first, last = max(0, start - passage.start), min(len(text), end - passage.start)
+        text = text[:first] + " " * (last - first) + text[last:]
+    return text
+
+
+def shown(passage: Passage) -> str:
+    """The ``visible`` text, of one length with it: what parts no word glues it, and marks of notes are blank."""
+    text = visible(passage)
+    for first, last in passage.masked:
+        start, end = first - passage.start, last - passage.start
+        inside = start > 0 and end < len(text) and text[start - 1].isalnum() and text[end].isalnum()
+        if inside and not parts_words(passage, (first, last)):
+            text = text[:start] + _GLUE * (end - start) + text[end:]
+    return text if text.isascii() else _NOTE.sub(lambda mark: " " * len(mark[0]), text)
+
+
+def parts_words(passage: Passage, masked: Span) -> bool:
+    """Whether masked text parts words, as a soft hyphen does not, nor a hyphen at a line's end."""
+    hidden = passage.text[max(0, masked[0] - passage.start) : masked[1] - passage.start]
+    return INVISIBLE.fullmatch(hidden) is None and LINE_HYPHEN.fullmatch(hidden) is None

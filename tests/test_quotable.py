@@ -1,0 +1,42 @@
+"""What of a passage a quote may hold."""
+
+import re
+
+import pytest
+
+from index.passage import Passage
+from rag.quotable import shown, stretches, visible
+
+
+@pytest.mark.parametrize(
+    ("text", "masked", "expected"),
+    [
+        ("It grew *much* here.", ("*",), ["It grew *much* here."]),
+        ("See [it](https://e.x) now.", ("[", "](https://e.x)"), ["See [it", " now."]),
+        ("| Revenue | 41.7 | 38.3 |", ("|",), [" Revenue ", " 41.7 ", " 38.3 "]),
+        ("One | two.", (), ["One | two."]),
+    ],
+)
+def test_what_one_quote_may_cover(text: str, masked: tuple[str, ...], expected: list[str]) -> None:
+    spans = sorted(match.span() for part in masked for match in re.finditer(re.escape(part), text))
+    sentence = (7, 7 + len(text))
+    found = stretches(Passage(0, "a", *sentence, text, (sentence,), tuple((7 + a, 7 + b) for a, b in spans)))
+    assert [text[start - 7 : end - 7] for (start, end), _ in found] == expected
+    assert all(whole == sentence for _, whole in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "masks", "blanked", "read"),
+    [
+        ("It grew **much** here.", r"\*+", "It grew   much   here.", "It grew   much   here."),
+        ("Since 1987³ it grew¹⁴.", "$^", "Since 1987³ it grew¹⁴.", "Since 1987  it grew  ."),
+        ("Of 10⁵ km² each.", "$^", "Of 10⁵ km² each.", "Of 10⁵ km² each."),
+        ("The har\u00adbour\u00ad grew.", "\u00ad", "The har bour  grew.", "The har\u034fbour  grew."),
+        ("The har-\nbour grew.", "-\n", "The har  bour grew.", "The har\u034f\u034fbour grew."),
+        ("A long-_term_ plan.", "_", "A long- term  plan.", "A long- term  plan."),
+    ],
+)
+def test_texts_of_one_length(text: str, masks: str, blanked: str, read: str) -> None:
+    masked = tuple((7 + match.start(), 7 + match.end()) for match in re.finditer(masks, text))
+    passage = Passage(0, "a", 7, 7 + len(text), text, ((7, 7 + len(text)),), ((0, 7), *masked))
+    assert (visible(passage), shown(passage)) == (blanked, read)
