@@ -13,7 +13,7 @@ from index.passage import Span
 from rag.bounds import trimmed
 from rag.evidence import Group
 from rag.normal import enumerated, wording
-from rag.quotable import stretches, visible
+from rag.quotable import shown, stretches
 from rag.reader import ScoredSpan
 
 Shape = Literal["words", "list", "clause"]
@@ -156,7 +156,7 @@ def _clause(span: ScoredSpan) -> ScoredSpan:
         first = copula.end()
     causes = [match.start() for match in _CAUSE.finditer(text) if first <= match.start() <= at]
     first = max(causes, default=first)
-    start, end = trimmed(visible(passage), passage.start, (low + first, low + last), (low, high))
+    start, end = trimmed(shown(passage), passage.start, (low + first, low + last), (low, high))
     return replace(span, start=start, end=end) if start <= span.start and span.end <= end else span
 
 

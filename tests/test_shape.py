@@ -141,6 +141,23 @@ def test_a_clause_ends_before_masked_words() -> None:
     assert found.text == "because the [old crane"
 
 
+@pytest.mark.parametrize(
+    ("text", "masks", "clause"),
+    [
+        ("It closed because its crane broke¹.", "$^", "because its crane broke"),
+        ("It closed, he said, to save its crane in 1987³, and went.", "$^", "to save its crane in 1987"),
+        ("It closed because its crane held 10⁵.", "$^", "because its crane held 10⁵"),
+        ("It closed because its crane bro\u00adken¹².", "\u00ad", "because its crane bro\u00adken"),
+    ],
+)
+def test_a_clause_leaves_off_the_mark_of_a_note_as_the_reader_does(text: str, masks: str, clause: str) -> None:
+    whole = hit(text)
+    masked = tuple((50 + match.start(), 50 + match.end()) for match in re.finditer(masks, text))
+    where = replace(whole, passage=replace(whole.passage, masked=masked))
+    (found,) = shaped("Why did the harbour close?", [span(where, "crane")])
+    assert found.text == clause
+
+
 def test_of_spans_that_grow_into_one_the_best_is_kept() -> None:
     where = hit("The harbour closed because the crane broke.")
     first, second = span(where, "crane", 2.0), span(where, "broke", 1.0)
