@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from index import html, load
 from index.boilerplate import mask
+from index.decode import decode
 from index.find import Source
-from index.load import LOADERS, Rejected, decode, read
+from index.load import LOADERS, Rejected, read
 from index.passage import Document
 
 TEXT = "The harbour grew by 5 percent. Café prices rose, too — by “much”.\r\nA second line.\n"
@@ -51,17 +52,6 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
     text = TEXT if "8859" not in encoding else "Le café est fermé. L'été à la plage était très agréable, déjà.\n" * 3
     document = one(write(tmp_path / "a.txt", text.encode(encoding)))
     assert document.text.removeprefix("\ufeff") == text
-
-
-def test_encodings_of_other_scripts() -> None:
-    russian = "Съешь же ещё этих мягких французских булок, да выпей чаю. Погода сегодня хорошая. " * 4
-    assert decode(russian.encode("cp1251")) == russian
-    japanese = "今日は良い天気です。明日は雨が降るでしょう。港は静かでした。" * 4
-    assert decode(japanese.encode("shift_jis")) == japanese
-
-
-def test_a_lone_surrogate_is_replaced() -> None:
-    assert decode("\ufeffa\ud800b".encode("utf-16-le", "surrogatepass")) == "\ufeffa\ufffdb"
 
 
 def test_a_large_file_in_an_old_encoding(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Bytes without a BOM that are not quite UTF-8: damaged, or in an older encoding."""
+"""Bytes in any encoding, damaged or undeclared -> text."""
 
 import codecs
 from pathlib import Path
@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from index import html
+from index.decode import DETECTION_BYTES, decode
 from index.find import Source
-from index.load import DETECTION_BYTES, decode, read
+from index.load import read
 from index.passage import Document
 
 ENGLISH = "The old market hall was bought by the town, and it will be opened again in spring, the council said.\n"
@@ -45,6 +46,17 @@ def test_a_few_foreign_lines_among_much_english(text: str, encoding: str, newlin
     english = ENGLISH.replace("\n", newline) * (DETECTION_BYTES // len(ENGLISH) + 1)
     whole = english + text + newline + english
     assert decode(whole.encode(encoding)) == whole
+
+
+def test_encodings_of_other_scripts() -> None:
+    russian = "Съешь же ещё этих мягких французских булок, да выпей чаю. Погода сегодня хорошая. " * 4
+    assert decode(russian.encode("cp1251")) == russian
+    japanese = "今日は良い天気です。明日は雨が降るでしょう。港は静かでした。" * 4
+    assert decode(japanese.encode("shift_jis")) == japanese
+
+
+def test_a_lone_surrogate_is_replaced() -> None:
+    assert decode("\ufeffa\ud800b".encode("utf-16-le", "surrogatepass")) == "\ufeffa\ufffdb"
 
 
 @pytest.mark.parametrize(
