@@ -14,7 +14,7 @@ import pytest
 
 from index import store
 from index.build import build
-from rag import cli
+from rag import corpus
 from rag.cli import main
 from tests.test_cli import HERE, process
 
@@ -34,7 +34,7 @@ def folder(tmp_path: Path, write: Write) -> Path:
 def test_one_who_finds_another_building_waits_and_builds_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = cli._kept(folder)
+    root = corpus._kept(folder)
     building, told = threading.Event(), threading.Event()
 
     def slow(*_: object) -> None:
@@ -45,7 +45,7 @@ def test_one_who_finds_another_building_waits_and_builds_nothing(
         print(sentence, file=sys.stderr)
         told.set()
 
-    monkeypatch.setattr(cli, "complain", complain)
+    monkeypatch.setattr(corpus, "complain", complain)
     with ThreadPoolExecutor(1) as pool:
         other = pool.submit(build, [folder], root, progress=slow)
         building.wait(60)
@@ -56,11 +56,11 @@ def test_one_who_finds_another_building_waits_and_builds_nothing(
 
 
 def test_one_who_waited_for_nothing_builds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = cli._kept(folder)
+    root = corpus._kept(folder)
     with ThreadPoolExecutor(1) as pool, store.writing(root):
         told = threading.Event()
-        monkeypatch.setattr(cli, "complain", lambda _: told.set())
-        waiting = pool.submit(cli.refreshed, folder)
+        monkeypatch.setattr(corpus, "complain", lambda _: told.set())
+        waiting = pool.submit(corpus.refreshed, folder)
         assert told.wait(60)
     assert waiting.result() == root
     assert store.open_current(root).name == "gen-000001"
@@ -69,8 +69,8 @@ def test_one_who_waited_for_nothing_builds(folder: Path, monkeypatch: pytest.Mon
 def test_nobody_waits_for_ever(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "WAIT", 0.2)
-    with store.writing(cli._kept(folder)):
+    monkeypatch.setattr(corpus, "WAIT", 0.2)
+    with store.writing(corpus._kept(folder)):
         assert main(["search", "mill", "--corpus", str(folder)]) == 2
     waiting, given_up = capsys.readouterr().err.splitlines()
     assert waiting.startswith("rag: another process is indexing")
@@ -80,7 +80,7 @@ def test_nobody_waits_for_ever(
 def test_ctrl_c_while_it_waits(folder: Path) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background is told to ignore it
     try:
-        with store.writing(cli._kept(folder)):
+        with store.writing(corpus._kept(folder)):
             waiting = subprocess.Popen(
                 [sys.executable, "-m", "rag", "search", "mill", "--corpus", str(folder)],
                 cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -134,8 +134,8 @@ def test_a_file_is_cited_by_the_name_it_was_given_by(
 def test_a_folder_has_one_index_by_whatever_way(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "way").symlink_to(folder)
     monkeypatch.chdir(folder)
-    assert len({cli.refreshed(path) for path in (folder, tmp_path / "way", Path(), Path("../in"))}) == 1
-    assert store.open_current(cli.refreshed(folder)).name == "gen-000001"
+    assert len({corpus.refreshed(path) for path in (folder, tmp_path / "way", Path(), Path("../in"))}) == 1
+    assert store.open_current(corpus.refreshed(folder)).name == "gen-000001"
 
 
 def test_other_content_of_the_same_size_and_time_is_seen(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
