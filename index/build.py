@@ -19,6 +19,7 @@ from index.find import Source, find
 from index.load import Rejected, read
 from index.minilm import token_counts
 from index.passage import Document, Passage
+from index.publish import publish, writing
 from index.recipe import RECIPE
 from index.sparse import Sparse
 from index.split import BUDGET, split, visible
@@ -65,7 +66,7 @@ def build(paths: Sequence[Path], root: Path, model: str | None = None, progress:
     """
     started = time.monotonic()
     sources = _sources(paths, root)
-    with store.writing(root):
+    with writing(root):
         previous = _previous(root)
         encoder = load_encoder(model or (previous.manifest["model"] if previous else store.model_of(root)))
         facts = _stats(sources)  # before they are read: a file that changes meanwhile makes the index stale
@@ -92,7 +93,7 @@ def build_documents(documents: Sequence[Document], root: Path, progress: Progres
     """Index documents that are in memory already (a question set that brings its corpus), as they are, unmasked."""
     ordered = sorted(documents, key=lambda document: document.doc_id)
     corpus = _Corpus(ordered, [d.doc_id for d in ordered])
-    with store.writing(root):
+    with writing(root):
         return _publish(root, corpus, load_encoder(None), _previous(root), [], {}, progress)
 
 
@@ -188,7 +189,7 @@ def _publish(
         "paths": [str(path.absolute()) for path in paths],
         "stats": stats,
     }
-    return store.publish(root, corpus.documents, corpus.paths, arrays, settings)
+    return publish(root, corpus.documents, corpus.paths, arrays, settings)
 
 
 def retrieval_text(document: Document, passage: Passage) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from index.build import BuildReport, build, is_stale
 from index.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing
-from index.store import await_writer, open_current
+from index.publish import await_writer
+from index.store import open_current
 from index.user import user_folder
 from rag.progress import progress
 from rag.render import plain

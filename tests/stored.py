@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from index import store
 from index.passage import Document
+from index.publish import publish as published
+from index.publish import writing
+from index.store import Generation
 
 SETTINGS: dict[str, Any] = {
     "passages": 2,
@@ -18,18 +20,18 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def publish(root: Path, number: int) -> store.Generation:
+def publish(root: Path, number: int) -> Generation:
     """A generation in which everything says ``number``."""
     documents = [
         Document("a.txt", f"text {number} é\r\n\0", "A", masked=((0, 4),), source_sha256="0" * 64),
         Document("b.txt", f"more {number}", date="2020-01-01"),
     ]
     arrays = {"vectors": np.full((2, 3), number, np.float32), "sparse.rows": np.zeros(0, np.int32)}
-    with store.writing(root):
-        return store.publish(root, documents, ["/x/a.txt", "/x/\udcffb.txt"], arrays, SETTINGS)
+    with writing(root):
+        return published(root, documents, ["/x/a.txt", "/x/\udcffb.txt"], arrays, SETTINGS)
 
 
-def number_of(generation: store.Generation) -> int:
+def number_of(generation: Generation) -> int:
     """The one number that everything in the generation says."""
     said = {
         *(int(value) for value in np.unique(generation.arrays["vectors"])),

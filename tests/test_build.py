@@ -17,6 +17,7 @@ from index.embed import EMBEDDED, Progress
 from index.errors import IndexBusy, InputError, ModelError
 from index.minilm import model_folder
 from index.passage import Document, Passage
+from index.publish import publish, writing
 from index.recipe import RECIPE
 
 ONE = "The mill was built in 1862. It cost $3 million.\n"
@@ -146,8 +147,8 @@ def generation_of(encoder: CountingEncoder, texts: Sequence[str], root: Path, **
     keys = keys_of(texts, encoder)
     arrays = {"keys": keys, "vectors": encode(texts, keys, encoder, None, None), **other}
     settings = {"passages": 0, "model": "m", "encoder": "e", "recipe": "1", "paths": [], "stats": {}}
-    with store.writing(root):
-        return store.publish(root, [], [], arrays, settings)
+    with writing(root):
+        return publish(root, [], [], arrays, settings)
 
 
 def test_vectors_of_unchanged_text_are_taken_over(tmp_path: Path) -> None:
@@ -238,7 +239,7 @@ def test_nothing_is_left_of_an_index_that_could_not_be_built(tmp_path: Path) -> 
 
 def test_a_busy_index(tmp_path: Path, write: Write) -> None:
     folder = write(tmp_path / "in", {"a.txt": ONE})
-    with store.writing(tmp_path / "index"), pytest.raises(IndexBusy):
+    with writing(tmp_path / "index"), pytest.raises(IndexBusy):
         build([folder], tmp_path / "index")
 
 

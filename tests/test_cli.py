@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from index import store
+from index.publish import writing
 from rag.calibrate import Calibration
 from rag.cli import main
 from rag.reader import Reader
@@ -365,7 +366,7 @@ def test_a_damaged_index_and_files_in_its_place(rag: Run, tmp_path: Path, write:
         assert (code, err.count("\n")) == (2, 1)
         assert "--index" in err
     assert (folder / "a.txt").read_text() == "The mill is old."
-    with store.writing(place):
+    with writing(place):
         code, _, err = rag("index", folder, "--index", place)
     assert (code, err.count("\n")) == (2, 1)
     assert "another process" in err

@@ -14,6 +14,7 @@ import pytest
 
 from index import store
 from index.build import build
+from index.publish import writing
 from rag import corpus
 from rag.cli import main
 from tests.test_cli import HERE, process
@@ -57,7 +58,7 @@ def test_one_who_finds_another_building_waits_and_builds_nothing(
 
 def test_one_who_waited_for_nothing_builds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = corpus._kept(folder)
-    with ThreadPoolExecutor(1) as pool, store.writing(root):
+    with ThreadPoolExecutor(1) as pool, writing(root):
         told = threading.Event()
         monkeypatch.setattr(corpus, "complain", lambda _: told.set())
         waiting = pool.submit(corpus.refreshed, folder)
@@ -70,7 +71,7 @@ def test_nobody_waits_for_ever(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(corpus, "WAIT", 0.2)
-    with store.writing(corpus._kept(folder)):
+    with writing(corpus._kept(folder)):
         assert main(["search", "mill", "--corpus", str(folder)]) == 2
     waiting, given_up = capsys.readouterr().err.splitlines()
     assert waiting.startswith("rag: another process is indexing")
@@ -80,7 +81,7 @@ def test_nobody_waits_for_ever(
 def test_ctrl_c_while_it_waits(folder: Path) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background is told to ignore it
     try:
-        with store.writing(corpus._kept(folder)):
+        with writing(corpus._kept(folder)):
             waiting = subprocess.Popen(
                 [sys.executable, "-m", "rag", "search", "mill", "--corpus", str(folder)],
                 cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
