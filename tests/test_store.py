@@ -8,6 +8,8 @@ import pytest
 
 from index import store
 from index.errors import IndexMissing, InputError, RagError
+from index.passage import Document
+from index.records import record_line
 from tests.stored import number_of, publish
 
 
@@ -28,6 +30,15 @@ def test_round_trip(tmp_path: Path) -> None:
     assert generation.arrays["sparse.rows"].dtype == np.int32
     assert not generation.arrays["vectors"].flags.writeable
     assert generation.manifest["paths"] == ["/somewhere"]
+
+
+def test_a_record_is_a_line_of_ascii() -> None:
+    document = Document("é\udcff.txt", "text", "T", masked=((0, 1), (2, 3)), source_sha256="0")
+    assert record_line(document, "/x/\udcff.txt", 5, 4) == (
+        b'{"doc_id": "\\u00e9\\udcff.txt", "path": "/x/\\udcff.txt", "title": "T", "source": null, "date": null, '
+        b'"sha256": "%s", "source_sha256": "0", "masked": [[0, 1], [2, 3]], "offset": 5, "size": 4}\n'
+        % document.sha256.encode()
+    )
 
 
 def test_nothing_there(tmp_path: Path) -> None:
