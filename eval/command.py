@@ -26,7 +26,7 @@ from eval.report_files import check_suffix, write_report
 from eval.run import Run, as_run, read_run
 from index.errors import IndexMissing, InputError
 from rag.progress import progress
-from rag.render import plain
+from rag.render import safe_line
 from rag.terminal import print_json
 
 PASSED, NOT_MET = 0, 1
@@ -170,7 +170,9 @@ def _print_findings(options: argparse.Namespace, question_set: QuestionSet, libr
     else:
         lines = [f"{question_set.path}, {finding}" for finding in findings]
         end = f"{len(findings)} findings" if findings else "nothing found wrong"
-        print("\n".join(map(plain, [*lines, f"{question_set.name}: {len(question_set.questions)} questions, {end}"])))
+        print(
+            "\n".join(map(safe_line, [*lines, f"{question_set.name}: {len(question_set.questions)} questions, {end}"]))
+        )
     return NOT_MET if findings else PASSED
 
 

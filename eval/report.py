@@ -9,7 +9,7 @@ from eval.figures import Figure
 from eval.gates import LossVerdict, Verdict
 from eval.harness import Result
 from eval.run import blame_json, run_json
-from rag.render import plain
+from rag.render import safe_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def report_text(report: Report) -> str:
         lines.append(report.note)
     if report.gates:
         lines.append("passed" if report.passed else "NOT PASSED")
-    return "\n".join(map(plain, lines))
+    return "\n".join(map(safe_line, lines))
 
 
 def figure_text(name: str, value: float) -> str:

@@ -12,7 +12,7 @@ from eval.gates import LossVerdict
 from eval.report import Report, figure_text, interval_text, report_json
 from eval.report_html import report_html
 from index.errors import InputError
-from rag.render import plain
+from rag.render import safe_line
 
 MISSES = 50
 """Misses that the Markdown names; a CI summary has room for 1 MiB."""
@@ -145,7 +145,7 @@ def _md_table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> list[str
 
 def _md(text: str) -> str:
     """The text as text: no markup, no HTML, no table cell's end, nobody mentioned, no line break."""
-    escaped = _MARKS.sub(r"\\\1", html.escape(plain(text), quote=False))
+    escaped = _MARKS.sub(r"\\\1", html.escape(safe_line(text), quote=False))
     # Links and mentions are made of bare text as well.
     return escaped.replace("@", "&#64;").replace("://", "&#58;//").replace("www.", "www&#46;")
 

@@ -14,7 +14,7 @@ from eval import plots
 from eval.blame import STAGES
 from eval.figures import Row
 from eval.report import Report, figure_text, interval_text
-from rag.render import plain
+from rag.render import safe_line
 
 _HERE = Path(__file__).parent
 
@@ -26,7 +26,7 @@ def report_html(report: Report) -> str:
     environment = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["plain"] = plain
+    environment.filters["plain"] = safe_line
     hashes = {f"{kind}_hash": _hash(environment.get_template(f"report.{kind}").render()) for kind in ("js", "css")}
     heading, stages = report.blame
     comparison = report.comparison

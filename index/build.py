@@ -22,7 +22,7 @@ from index.passage import Document, Passage
 from index.publish import publish, writing
 from index.recipe import RECIPE
 from index.sparse import Sparse
-from index.split import BUDGET, split, visible
+from index.split import BUDGET, search_text, split
 from index.tokens import tokenize
 
 Progress = Callable[[str, int, int], None]
@@ -194,7 +194,7 @@ def _publish(
 
 def retrieval_text(document: Document, passage: Passage) -> str:
     """What encoder and BM25 see of a passage: its document's title, unless only the file's name, and its text."""
-    text = visible(document, passage)
+    text = search_text(document, passage)
     title = document.title
     if not title or title == Path(document.doc_id).name or title == Path(document.doc_id).stem or title in text:
         return text

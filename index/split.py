@@ -13,10 +13,7 @@ from index.sentences import (
     block_sentences,
     blocks,
     plain,
-    sentences,
 )
-
-__all__ = ["BUDGET", "sentences", "split", "visible"]
 
 BUDGET = 110
 """Tokens of a passage, unless asked otherwise."""
@@ -67,7 +64,7 @@ def split(
     return passages
 
 
-def visible(document: Document, passage: Passage) -> str:
+def search_text(document: Document, passage: Passage) -> str:
     """What an encoder or BM25 is to see of ``passage``: its sentences without masked text.
 
     Sentences are joined by one space, or by one newline where a line (of a hard-wrapped file: a paragraph) ended.

@@ -178,7 +178,7 @@ def _ask(options: argparse.Namespace) -> int:
     if (options.question is None) == (options.questions is None):
         raise InputError('give one question, as in `rag ask "Who …?"`, or a file of them with --questions FILE')
     from rag.pipeline import checked
-    from rag.render import answer_json, answer_text, plain
+    from rag.render import answer_json, answer_text, safe_line
 
     questions = _questions(options.questions) if options.questions is not None else []
     asked = checked(options.question) if options.question is not None else ""
@@ -189,7 +189,8 @@ def _ask(options: argparse.Namespace) -> int:
             if options.json:
                 print_json({"id": identity, **answer_json(answer)})
             else:
-                print(f"{plain(str(identity))}: {plain(question)}\n{answer_text(answer, pipeline.index, _style())}\n")
+                said = answer_text(answer, pipeline.index, _style())
+                print(f"{safe_line(str(identity))}: {safe_line(question)}\n{said}\n")
         return ANSWERED
     answer = pipeline.ask(asked, options.k)
     if options.json:
@@ -219,7 +220,7 @@ def _show(options: argparse.Namespace) -> int:
 
     from index.find import printable
     from index.store import open_current
-    from rag.render import document_json, document_text, documents_json, plain
+    from rag.render import document_json, document_text, documents_json, safe_line
 
     generation = open_current(_ready(options))
     if options.document is None:
@@ -228,7 +229,7 @@ def _show(options: argparse.Namespace) -> int:
         if options.json:
             print_json(documents_json(generation.records))
         else:
-            print("\n".join(plain(record.doc_id) for record in generation.records))
+            print("\n".join(safe_line(record.doc_id) for record in generation.records))
         return ANSWERED
     # The shell gives a file's name as its bytes are, also where they are not UTF-8; an id has it as listed.
     row = generation.rows.get(options.document, generation.rows.get(printable(options.document)))
@@ -258,13 +259,13 @@ def _span(text: str, length: int) -> tuple[int, int]:
 def _status(options: argparse.Namespace) -> int:
     from index.store import open_current
     from rag.minireader import IDENTITY
-    from rag.render import plain, status_json
+    from rag.render import safe_line, status_json
 
     facts = status_json(open_current(_ready(options)), IDENTITY)
     if options.json:
         print_json(facts)
     else:
-        print("\n".join(f"{name:<12}{plain(str(value))}" for name, value in facts.items()))
+        print("\n".join(f"{name:<12}{safe_line(str(value))}" for name, value in facts.items()))
     return ANSWERED
 
 

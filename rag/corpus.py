@@ -13,7 +13,7 @@ from index.publish import await_writer
 from index.store import open_current
 from index.user import user_folder
 from rag.progress import progress
-from rag.render import plain
+from rag.render import safe_line
 from rag.terminal import complain
 
 WAIT = 600.0
@@ -25,7 +25,7 @@ def built(paths: Sequence[Path], root: Path, model: str | None) -> BuildReport:
     with progress() as report:
         result = build(paths, root, model, report)
     for rejected in (*result.skipped, *result.failed):
-        print(f"rag: {rejected.kind} {plain(rejected.path)}: {plain(rejected.reason)}", file=sys.stderr)
+        print(f"rag: {rejected.kind} {safe_line(rejected.path)}: {safe_line(rejected.reason)}", file=sys.stderr)
     return result
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
-from rag.values import plain
+from rag.values import canonical
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 # What a name or a grade is not the same without: "C++" is no "C#", "BBB-" no "BBB". A hyphen may also stand for the
@@ -62,9 +62,9 @@ def words_f1(prediction: Sequence[str], gold: Sequence[str]) -> float:
 def wording(text: str) -> str:
     """What two spans of one wording have in common: SQuAD's normalisation, but values that differ stay apart.
 
-    "US$7.5 billion" is "7.5bn dollars" and "twelve" "12" (``rag.values.plain``), but "$3.8 billion" is another amount
-    than "$38 billion" and "C++" another name than "C#". Nor does it matter how a letter or a mark is encoded, nor
-    whether it has its accent.
+    "US$7.5 billion" is "7.5bn dollars" and "twelve" "12" (``rag.values.canonical``), but "$3.8 billion" is another
+    amount than "$38 billion" and "C++" another name than "C#". Nor does it matter how a letter or a mark is encoded,
+    nor whether it has its accent.
     """
     return _bare(_spelled(text)) or text
 
@@ -90,7 +90,7 @@ def _spelled(text: str) -> str:
     if not text.isascii():
         text = _ACCENTS.sub("", unicodedata.normalize("NFD", text.translate(_GLYPHS)))
         text = _HYPHEN.sub("-", unicodedata.normalize("NFC", text))
-    return plain(SIGN_BEHIND.sub(lambda match: _LEFT[match[0]], text))
+    return canonical(SIGN_BEHIND.sub(lambda match: _LEFT[match[0]], text))
 
 
 def _bare(text: str) -> str:

@@ -23,7 +23,7 @@ _BYTES = {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def plain(text: str) -> str:
+def safe_line(text: str) -> str:
     """The text on one line, with control and bidi characters, and bytes that are not UTF-8, as ``\\x..`` marks."""
     return "".join(
         " " if c in "\n\r\t\f\v\x85\u2028\u2029" else f"\\x{ord(c):02x}" if _invisible(c) else c
@@ -193,8 +193,8 @@ def _place(doc_id: str, line: int, index: "Index") -> str:
     """The file and line as an editor opens them; of a ``.jsonl`` file, whose lines are documents, the id."""
     path = index.path(doc_id)
     if path.lower().endswith(".jsonl"):
-        return plain(doc_id)
-    return plain(shown_path(path) + ("" if file_line(path, line) is None else f":{line}"))
+        return safe_line(doc_id)
+    return safe_line(shown_path(path) + ("" if file_line(path, line) is None else f":{line}"))
 
 
 def percent(confidence: float) -> int:
@@ -223,11 +223,11 @@ def _sentence(citation: Citation, style: Style) -> str:
     at = citation.start - citation.sentence_start
     end = at + len(citation.quote)
     before, quote, after = citation.sentence[:at], citation.sentence[at:end], citation.sentence[end:]
-    return f"{plain(before)}{style.mark(plain(quote))}{plain(after)}"
+    return f"{safe_line(before)}{style.mark(safe_line(quote))}{safe_line(after)}"
 
 
 def _about(citation: Citation, index: "Index") -> str:
-    known = [plain(value) for value in (citation.title, citation.source, citation.date) if value]
+    known = [safe_line(value) for value in (citation.title, citation.source, citation.date) if value]
     return " · ".join([*known, _place(citation.document, citation.line, index)])
 
 
@@ -242,7 +242,7 @@ def answer_text(answer: Answer, index: "Index", style: Style) -> str:
     lines = []
     if answer.answered:
         sure = f"(confidence {_sure(answer.confidence)}, {_stands(answer.support)})"
-        lines += [f"{style.bold(plain(answer.answer or ''))}   {sure}", ""]
+        lines += [f"{style.bold(safe_line(answer.answer or ''))}   {sure}", ""]
         lines += _citations(answer.citations, index, style)
         if answer.parts:
             lines.append("Also on this list:")
@@ -273,7 +273,8 @@ def hits_text(hits: list[Hit], index: "Index", style: Style) -> str:
         document = index.document(hit.passage.doc_id)
         place = _place(document.doc_id, line_of(document, hit.passage.start), index)
         parts = ", ".join(f"{name} {value:.2f}" for name, value in hit.parts.items())
-        lines += [f"{rank:2}. {style.bold(place)}   {hit.score:.3f} ({parts})", f"    {plain(hit.passage.text)}", ""]
+        text = safe_line(hit.passage.text)
+        lines += [f"{rank:2}. {style.bold(place)}   {hit.score:.3f} ({parts})", f"    {text}", ""]
     return "\n".join(lines).rstrip() or "No passage matches."
 
 
@@ -294,4 +295,4 @@ def document_text(document: Document, span: tuple[int, int], style: Style) -> st
 
 
 def _lines(text: str) -> str:
-    return "\n".join(map(plain, LINE_END.split(text)))
+    return "\n".join(map(safe_line, LINE_END.split(text)))

@@ -34,10 +34,10 @@ def abandon_output() -> None:
 
 def complain(sentence: str, program: str = "rag") -> None:
     """Say on stderr what is wrong, in one line."""
-    from rag.render import plain
+    from rag.render import safe_line
 
     with suppress(OSError):  # there may be nobody left to complain to
-        print(f"{program}: {plain(sentence)}", file=sys.stderr, flush=True)
+        print(f"{program}: {safe_line(sentence)}", file=sys.stderr, flush=True)
 
 
 def exit_code(program: str, work: Callable[[], object]) -> int:

@@ -126,7 +126,7 @@ _SPACE = re.compile(
 )
 
 
-def plain(text: str) -> str:
+def canonical(text: str) -> str:
     """``text`` with each value in it written in one way, of use only to compare it with another so written."""
     if not text.isascii():
         text = text.translate(_ALIKE)

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from index import markdown
 from index.boilerplate import mask, merged
 from index.passage import Document
-from index.sentences import NEWLINE, SENTENCE_LIMIT
-from index.split import sentences, split, visible
+from index.sentences import NEWLINE, SENTENCE_LIMIT, sentences
+from index.split import search_text, split
 from tests.test_split import headings
 
 PIECES = st.sampled_from(
@@ -77,7 +77,7 @@ def test_passages(document: Document, budget: int) -> None:
         assert (passage.start, passage.end) == (passage.sentences[0][0], passage.sentences[-1][1])
         touching = [span for span in document.masked if span[1] > passage.start and span[0] < passage.end]
         assert list(passage.masked) == touching
-        shown = visible(document, passage)
+        shown = search_text(document, passage)
         assert "\0" not in shown
         seen = hidden(document)
         bare = [

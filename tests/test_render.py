@@ -24,7 +24,7 @@ from rag.render import (
     hits_text,
     json_line,
     percent,
-    plain,
+    safe_line,
     shown_path,
 )
 
@@ -64,19 +64,19 @@ def harmless(text: str) -> bool:
     )
 
 
-def test_plain() -> None:
-    assert plain("a\x1b[31mb\x9bc\x7f\0") == "a\\x1b[31mb\\x9bc\\x7f\\x00"
-    assert plain("a\r\nb\tc\u2028d") == "a  b c d"
-    assert plain("a\u202eb\ufeff") == "a\\x202eb\\xfeff"
-    assert plain("é 👨\u200d👩\u200d👧 مرحبا e\u0301") == "é 👨\u200d👩\u200d👧 مرحبا e\u0301"
-    assert plain("\ud800") == "\\xd800"
-    assert plain("caf\udce9 \udc80\udcff") == "caf\\xe9 \\x80\\xff"
+def test_a_safe_line() -> None:
+    assert safe_line("a\x1b[31mb\x9bc\x7f\0") == "a\\x1b[31mb\\x9bc\\x7f\\x00"
+    assert safe_line("a\r\nb\tc\u2028d") == "a  b c d"
+    assert safe_line("a\u202eb\ufeff") == "a\\x202eb\\xfeff"
+    assert safe_line("é 👨\u200d👩\u200d👧 مرحبا e\u0301") == "é 👨\u200d👩\u200d👧 مرحبا e\u0301"
+    assert safe_line("\ud800") == "\\xd800"
+    assert safe_line("caf\udce9 \udc80\udcff") == "caf\\xe9 \\x80\\xff"
 
 
 @given(st.text())
 def test_nothing_steers_the_terminal(text: str) -> None:
-    assert harmless(plain(text))
-    assert "\n" not in plain(text)
+    assert harmless(safe_line(text))
+    assert "\n" not in safe_line(text)
     line = json_line({text: [text]})
     assert harmless(line.encode("utf-8", "backslashreplace").decode())
     assert "\n" not in line
@@ -201,9 +201,9 @@ def test_documents_as_text() -> None:
     shown = document_text(document, (0, len(EVIL)), PLAIN)
     assert harmless(shown)
     assert shown.count("\n") == 2
-    assert document_text(document, (2, 5), PLAIN) == plain(EVIL[2:5])
-    assert document_text(document, (9, 14), PLAIN) == plain(EVIL[9:14])
-    assert document_text(document, (4, 9), COLOUR) == f"\x1b[2m{plain(EVIL[4:7])}\x1b[0m{plain(EVIL[7:9])}"
+    assert document_text(document, (2, 5), PLAIN) == safe_line(EVIL[2:5])
+    assert document_text(document, (9, 14), PLAIN) == safe_line(EVIL[9:14])
+    assert document_text(document, (4, 9), COLOUR) == f"\x1b[2m{safe_line(EVIL[4:7])}\x1b[0m{safe_line(EVIL[7:9])}"
 
 
 def test_paths_are_shown_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,8 @@ from index.boilerplate import merged
 from index.find import Source
 from index.load import read
 from index.passage import Document, Span
-from index.sentences import blanked, blocks
-from index.split import sentences, split, visible
+from index.sentences import blanked, blocks, sentences
+from index.split import search_text, split
 
 
 def headings(document: Document) -> list[Span]:
@@ -103,7 +103,7 @@ def test_hard_wrapped_text_goes_on_over_line_ends() -> None:
     assert cut(text) == ["\n".join(lines) + " week.", "A second paragraph.", "- an item of a list"]
     document = Document("a.txt", text)
     assert document.hard_wrapped
-    shown = visible(document, split(document, words, 500)[0])
+    shown = search_text(document, split(document, words, 500)[0])
     assert shown == f"{' '.join(lines)} week.\nA second paragraph. - an item of a list"
 
 
@@ -126,13 +126,13 @@ def test_words_parted_at_line_ends(tmp_path: Path, hyphen: str, newline: str) ->
     (document,) = read(Source(tmp_path / "a.txt", "a.txt"))
     assert isinstance(document, Document)
     assert document.hard_wrapped
-    shown = visible(document, split(document, words, 500)[0])
+    shown = search_text(document, split(document, words, 500)[0])
     assert "environmental and environmental questions" in shown
     assert ("postwar" if hyphen == "\u00ad" else f"post{hyphen} war") in shown  # nothing says what it was
     assert "the wellknown, well- known office" in shown  # it is written both ways
     assert "of the Midlands to look" in shown
     unwrapped = Document("a.txt", "The envi-\nronmental one.", masked=((8, 10),))
-    assert [visible(unwrapped, part) for part in split(unwrapped, words, 500)] == ["The environmental one."]
+    assert [search_text(unwrapped, part) for part in split(unwrapped, words, 500)] == ["The environmental one."]
 
 
 def test_a_document_that_is_not_hard_wrapped_keeps_its_hyphens(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_document_that_is_not_hard_wrapped_keeps_its_hyphens(tmp_path: Path) -
 def test_a_raised_note_is_no_part_of_its_number() -> None:
     document = from_markdown("It was built in 1987<sup>3</sup> on 5 m<sup>2</sup> and in the 19<sup>th</sup> year.")
     (passage,) = split(document, words, 500)
-    assert visible(document, passage) == "It was built in 1987 3 on 5 m2 and in the 19th year."
+    assert search_text(document, passage) == "It was built in 1987 3 on 5 m2 and in the 19th year."
 
 
 def test_front_matter_says_nothing_of_the_lines_below_it() -> None:
@@ -189,12 +189,12 @@ def test_masks_split_at_lines_and_stay_inside_them() -> None:
     found = [text[start:end] for start, end in sentences(document)]
     assert found == ["Some **bold** text with a [link](http://example.org/x) in it.", "Next **one.", "Last"]
     passage = split(document, words, 100)[0]
-    assert visible(document, passage) == "Some bold text with a link in it. Next one.\nLast"
+    assert search_text(document, passage) == "Some bold text with a link in it. Next one.\nLast"
 
 
 def test_cells_and_neighbouring_links_are_not_joined_to_one_word() -> None:
     document = from_markdown("| Port | Tons |\n|---|---|\n|Aden|5|\n\n[one](a)[two](b)")
-    assert [visible(document, passage) for passage in split(document, words, 100)] == ["Port Tons\nAden 5\none two"]
+    assert [search_text(document, passage) for passage in split(document, words, 100)] == ["Port Tons\nAden 5\none two"]
     assert headings(document) == []
 
 
@@ -205,7 +205,7 @@ def test_markdown_structure() -> None:
     )
     document = from_markdown(text)
     assert [text[start:end] for start, end in headings(document)][:2] == ["Is it *so*?", "Minor"]
-    assert [visible(document, passage) for passage in split(document, words, 100)] == [
+    assert [search_text(document, passage) for passage in split(document, words, 100)] == [
         "Is it so?\nText one.\nMinor\nText two *three*, 2 * 3, a_b_c.\nquoted\ncode\nEnd"
     ]
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.normal import wording
-from rag.values import plain
+from rag.values import canonical
 
 # Of each line all are one, and no line is another.
 ONE = (
@@ -222,7 +222,7 @@ PIECES = st.sampled_from(
 )
 def test_whatever_the_text_it_has_a_wording(text: str) -> None:
     assert wording(text) or not text
-    assert plain(text) or not text
+    assert canonical(text) or not text
     if text.isdigit() and text.isascii():
         assert wording(text) == text
 
@@ -247,6 +247,6 @@ def test_time_is_linear_in_a_text() -> None:
         "A-, ",
         "\u0301",
     ):
-        plain(piece * (20_000 // len(piece)))
+        canonical(piece * (20_000 // len(piece)))
         wording(piece * (20_000 // len(piece)))
     assert time.process_time() - started < 5  # quadratic, the first alone took as long

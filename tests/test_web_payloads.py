@@ -13,7 +13,7 @@ from index.build import build_documents
 from index.passage import Document
 from index.search import Index
 from rag.pipeline import Pipeline
-from rag.render import plain
+from rag.render import safe_line
 from tests.web_site import ANSWERS, Browser, Firsts, served, site
 from tests.web_site import browser as browser
 from web.view import cited_url
@@ -227,7 +227,7 @@ def test_it_stays_text(clients: list[TestClient], number: int) -> None:
         assert page.scripts == ["/static/page.js"]
         assert all(place.startswith(("/", "#")) and not place.startswith("//") for place in page.places)
         if at == 0:  # shown whole, as it is or as visible marks
-            assert " ".join(plain(payload).split()) in " ".join(page.said.split())
+            assert " ".join(safe_line(payload).split()) in " ".join(page.said.split())
 
 
 def test_the_check_itself() -> None:

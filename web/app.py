@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from index.errors import InputError, RagError
 from rag import __version__
 from rag.pipeline import MAX_QUESTION, checked
-from rag.render import json_line, plain
+from rag.render import json_line, safe_line
 from web import view
 from web.api import api_routes, asked_path, json_response
 from web.engine import RETRY_AFTER, Busy, Engine, Opened, TooSlow
@@ -73,12 +73,12 @@ class _Pages:
 
 def _visible(value: object) -> object:
     """What a template prints; only the templates' own macros return Markup."""
-    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return safe_line(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _typed(question: str) -> str:
     """A question without the characters that a page would show as marks, so that it can be shown and asked again."""
-    return "".join(shown for shown in map(plain, question) if len(shown) == 1)
+    return "".join(shown for shown in map(safe_line, question) if len(shown) == 1)
 
 
 def _routes(app: FastAPI, engine: Engine, pages: _Pages, heard: Heard) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from index.errors import InputError
 from rag.pipeline import Pipeline
-from rag.render import plain
+from rag.render import safe_line
 from web.app import create_app
 from web.engine import Engine
 from web.safety import Safety, loopback_hosts
@@ -102,4 +102,4 @@ def listening(host: str, port: int) -> list[socket.socket]:
 
 def _logged(question: str) -> None:
     with suppress(OSError):  # a log that nobody reads any more is no reason to answer nothing
-        print(f"{datetime.now():%Y-%m-%d %H:%M:%S} {plain(question)}", file=sys.stderr, flush=True)
+        print(f"{datetime.now():%Y-%m-%d %H:%M:%S} {safe_line(question)}", file=sys.stderr, flush=True)

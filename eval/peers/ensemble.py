@@ -20,7 +20,7 @@ from index.find import find
 from index.fusion import reciprocal_rank_fusion
 from index.load import read
 from index.passage import Document
-from index.split import sentences
+from index.sentences import sentences
 from rag.terminal import exit_code
 
 Ranker = Callable[[str], np.ndarray]
