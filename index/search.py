@@ -19,8 +19,6 @@ from index.recipe import RECIPE
 from index.sparse import Sparse
 from index.tokens import tokenize
 
-_NONE: frozenset[int] = frozenset()
-
 
 class Index:
     """One generation, opened for questions. Safe to use from several threads; it never changes."""
@@ -107,7 +105,7 @@ class Index:
         """All passages, in order of their ids."""
         return [self.passage(row) for row in range(len(self))]
 
-    def search(self, query: str, k: int = 10, exclude: frozenset[int] = _NONE) -> list[Hit]:
+    def search(self, query: str, k: int = 10, exclude: frozenset[int] = frozenset()) -> list[Hit]:
         """The ``k`` best passages for ``query``, best first, ties by passage_id; those in ``exclude`` taken away."""
         if not len(self):
             return []

@@ -20,6 +20,8 @@ LONG = 4000
 """Characters from which a document is long enough for a table of contents."""
 WINDOW = 200_000
 """Characters of a document on one page."""
+HITS = 10
+"""Passages on a results page."""
 SHA256_DIGITS = 16
 """Digits of a text's checksum in a link that cites it: enough to tell it from what it was changed to."""
 _WORDS = ((0.9, "very likely right"), (0.7, "likely right"), (0.5, "more likely right than not"), (0.0, "uncertain"))
@@ -168,7 +170,7 @@ def cited_url(doc_id: str, start: int, end: int, sha256: str) -> str:
 # Results
 
 
-def results_view(asked: Trace, index: Index, shown: int = 10) -> dict[str, Any]:
+def results_view(asked: Trace, index: Index) -> dict[str, Any]:
     """A results page: the answer or the refusal, its proof, the runners-up, the passages."""
     answer = asked.answer
     return {
@@ -185,7 +187,7 @@ def results_view(asked: Trace, index: Index, shown: int = 10) -> dict[str, Any]:
             for part in answer.parts[1:]
         ],
         "others": [_candidate(c, index) for c in answer.alternatives],
-        "hits": _hits(asked, index, shown),
+        "hits": _hits(asked, index),
         "total_ms": answer.timings_ms.get("total", 0.0),
         "json": "/api/v1/ask?" + urlencode({"q": answer.question}, errors="replace"),
     }
@@ -226,7 +228,7 @@ def _citation(citation: Citation, index: Index) -> dict[str, Any]:
     }
 
 
-def _hits(asked: Trace, index: Index, shown: int) -> list[dict[str, Any]]:
+def _hits(asked: Trace, index: Index) -> list[dict[str, Any]]:
     question = asked.answer.question
     tokens = tokenize(question)
     written = {token: question[start:end] for token, start, end in reversed(tokenize_spans(question))}
@@ -240,7 +242,7 @@ def _hits(asked: Trace, index: Index, shown: int) -> list[dict[str, Any]]:
     best, worst = max(read.values(), default=0.0), min(read.values(), default=0.0)
     wrapped: dict[str, list[Span]] = {}  # once a document: a long one takes a moment
     found = []
-    for hit in asked.hits[:shown]:
+    for hit in asked.hits[:HITS]:
         passage = hit.passage
         row = passage.passage_id
         parts = index.sparse.term_parts(tokens, row)
