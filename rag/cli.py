@@ -52,6 +52,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     from rag import __version__
+    from rag.answer import ALTERNATIVES
 
     parser = _Parser(prog="rag", description="Ask a folder of articles a question and get the exact words, cited.")
     parser.add_argument("--version", action="version", version=f"citespan {__version__}")
@@ -85,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         "--questions", type=_path, metavar="FILE", help="JSON lines with id and question, instead of QUESTION"
     )
     at_index(ask)
-    ask.add_argument("-k", type=_count, default=3, help="how many alternatives (3)")
+    ask.add_argument("-k", type=_count, default=ALTERNATIVES, help=f"how many alternatives ({ALTERNATIVES})")
     ask.add_argument(
         "--reader", type=_given, help="`none` for whole sentences, or a Hugging Face model (default: the embedded one)"
     )

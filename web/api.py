@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 
+from rag.answer import ALTERNATIVES
 from rag.pipeline import MAX_QUESTION, checked
 from rag.render import answer_json, document_json, documents_json, hits_json, json_line, status_json
 from web import schema
@@ -71,12 +72,12 @@ def api_routes(engine: Engine, heard: Any) -> APIRouter:
         return json_response(engine.run(lambda: hits_json(wanted, pipeline.search(wanted, k), pipeline.index)))
 
     @router.get("/ask", responses=_answers(schema.Answer), summary="Answer a question")
-    def get_ask(q: Asked, k: Count = 3) -> Response:
+    def get_ask(q: Asked, k: Count = ALTERNATIVES) -> Response:
         return ask(q, k)
 
     @router.post("/ask", responses=_answers(schema.Answer), summary="Answer a question")
     def post_ask(asked: Question) -> Response:
-        return ask(asked.question, asked.k or 3)
+        return ask(asked.question, asked.k or ALTERNATIVES)
 
     @router.get("/search", responses=_answers(schema.Hits), summary="Rank passages")
     def get_search(q: Asked, k: Count = 10) -> Response:

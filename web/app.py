@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from index.errors import InputError, RagError
 from rag import __version__
+from rag.answer import ALTERNATIVES
 from rag.pipeline import MAX_QUESTION, checked
 from rag.render import json_line, safe_line
 from web import view
@@ -24,7 +25,6 @@ from web.engine import RETRY_AFTER, Busy, Engine, Opened, TooSlow
 from web.safety import Safety
 
 Heard = Callable[[str], None]
-ALTERNATIVES = 3
 
 
 def create_app(engine: Engine, hosts: Iterable[str], heard: Heard | None = None) -> Safety:

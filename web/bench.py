@@ -17,10 +17,11 @@ from statistics import median
 from urllib.parse import urlencode
 
 from index.errors import InputError
+from rag.answer import ALTERNATIVES
 from rag.corpus import refreshed
 from rag.pipeline import Pipeline
 from rag.terminal import exit_code
-from web.app import ALTERNATIVES, create_app
+from web.app import create_app
 from web.engine import Engine
 from web.examples import example_questions
 from web.safety import loopback_hosts
