@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from index.passage import Document, Hit, Passage
+from index.sentences import blanked
 from rag.pipeline import Trace
 
 
@@ -35,6 +36,21 @@ def rows_of(library: Library, doc_ids: Iterable[str]) -> dict[str, list[int]]:
         if passage.doc_id in rows:
             rows[passage.doc_id].append(passage.passage_id)
     return rows
+
+
+def shown_text(library: Library, passage: Passage) -> str:
+    """The passage's text at its length, masked characters as NUL: out of it come the words that both searches see.
+
+    Where a mask parts no words (a soft hyphen, a mark of emphasis) what stands around it is one word; so
+    ``index.sentences.plain`` takes the NULs out.
+    """
+    return blanked(library.document(passage.doc_id), passage.start, passage.end)
+
+
+def shown_sentences(library: Library, passage: Passage) -> list[tuple[int, str]]:
+    """Where each sentence of the passage begins in the document, and its ``shown_text``."""
+    text = shown_text(library, passage)
+    return [(start, text[start - passage.start : end - passage.start]) for start, end in passage.sentences]
 
 
 class Asked(Protocol):

@@ -9,7 +9,7 @@ answer and nothing else (``isolated``): what would be right then is lost before 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from eval.asked import Asked, Library, rows_of, search_among
+from eval.asked import Asked, Library, rows_of, search_among, shown_sentences
 from eval.questions import Question
 from eval.spans import answer_scores, holds
 from index.fusion import DEPTH
@@ -18,7 +18,6 @@ from index.sentences import blanked
 from index.tokens import tokenize
 from rag.answer import Answer, Citation
 from rag.copies import READ, to_read
-from rag.quotable import visible
 
 RIGHT = 0.5
 """DESIGN: confidence is the probability that the top span has F1 >= 0.5 with a right answer."""
@@ -149,11 +148,8 @@ class Blamer:
 
     def _holds(self, question: Question, row: int) -> bool:
         passage = self._library.passage(row)
-        text = visible(passage)
-        return any(
-            _stands(question, passage.doc_id, text[start - passage.start : end - passage.start], start)
-            for start, end in passage.sentences
-        )
+        sentences = shown_sentences(self._library, passage)
+        return any(_stands(question, passage.doc_id, text, start) for start, text in sentences)
 
     def _isolated(self, question: Question, rows: frozenset[int]) -> bool | None:
         if not question.answers:

@@ -183,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fit_and_report(options: argparse.Namespace) -> None:
     question_set = load_set(options.set)
     index = Index.open(own_index(question_set))
-    holders = Holders(index.passages)
+    holders = Holders(index)
     reader = load_reader(options.reader)
     chosen = []
     for half in halves(question_set):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
-from eval.asked import Library
+from eval.asked import Library, shown_sentences
 from eval.holders import Sentences
 from eval.questions import Question, QuestionSet
 from eval.samples import mean
@@ -13,7 +13,6 @@ from index.passage import Document, Passage
 from index.sentences import blanked
 from rag.normal import normalise, wording
 from rag.pipeline import checked
-from rag.quotable import visible
 
 COPIED = 0.45
 """Mean share of a question's content words that may stand in a gold sentence (``eval/sets/README.md``): above it a set
@@ -48,7 +47,7 @@ def check_set(question_set: QuestionSet, library: Library | None) -> list[Findin
         findings += [finding for question in question_set.questions for finding in gold.check(question)]
         findings.sort(key=lambda finding: finding.line)
         if question_set.corpus is None:  # other people's wording is not ours to judge
-            findings += _copied(question_set.questions, gold.passages)
+            findings += _copied(question_set.questions, library)
     return findings
 
 
@@ -85,9 +84,9 @@ def _duplicates(questions: Iterable[Question]) -> Iterator[Finding]:
             yield _at(question, "question", f"is asked twice, first {first}; leave one out")
 
 
-def _copied(questions: Iterable[Question], passages: Iterable[Passage]) -> Iterator[Finding]:
+def _copied(questions: Iterable[Question], library: Library) -> Iterator[Finding]:
     asked = [question for question in questions if question.answerable]
-    sentences = Sentences(passages, {doc_id for question in asked for doc_id in question.documents})
+    sentences = Sentences(library, {doc_id for question in asked for doc_id in question.documents})
     overlaps = [(found, question) for question in asked if (found := sentences.overlap(question)) is not None]
     share = mean([overlap for overlap, _ in overlaps]) if overlaps else 0.0
     if share > COPIED:
@@ -105,10 +104,10 @@ class _Gold:
     def __init__(self, library: Library, questions: Iterable[Question]) -> None:
         self._library, self._known = library, set(library.doc_ids)
         named = {doc_id for question in questions for doc_id in question.documents}
-        self.passages = [passage for passage in library.passages if passage.doc_id in named]
         self._of: dict[str, list[Passage]] = {doc_id: [] for doc_id in named}
-        for passage in self.passages:
-            self._of[passage.doc_id].append(passage)
+        for passage in library.passages:
+            if passage.doc_id in named:
+                self._of[passage.doc_id].append(passage)
 
     def check(self, question: Question) -> Iterator[Finding]:
         documents: list[Document] = []
@@ -161,9 +160,7 @@ class _Gold:
 
     def _sentences(self, document: Document) -> Iterator[str]:
         for passage in self._of[document.doc_id]:
-            text = visible(passage)
-            for start, end in passage.sentences:
-                yield text[start - passage.start : end - passage.start]
+            yield from (text for _, text in shown_sentences(self._library, passage))
 
 
 def _at(question: Question, field: str, problem: str) -> Finding:

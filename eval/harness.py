@@ -177,11 +177,11 @@ class _Asker:
     def __init__(self, pipeline: Asked, questions: Sequence[Question], mode: str, k: int, *, own: bool) -> None:
         self._pipeline, self._mode, self._k = pipeline, mode, k
         self._blamer = Blamer(pipeline, questions)
-        self._holders = Holders(pipeline.index.passages) if mode == "without_gold" else None
+        self._holders = Holders(pipeline.index) if mode == "without_gold" else None
         self._paragraphs = Paragraphs(pipeline, questions) if mode == "given_paragraph" else None
         named = {doc_id for question in questions for doc_id in question.documents}
         # Of other people's sets the wording is not ours to judge.
-        self._sentences = Sentences(pipeline.index.passages, named) if own and mode == "open" else None
+        self._sentences = Sentences(pipeline.index, named) if own and mode == "open" else None
 
     def ask(self, question: Question) -> tuple[Row, Answer | None, Sequence[Hit]]:
         """The row, the answer it was made from (None where documents alone are judged), what was found or given."""

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable, Iterable
 
+from eval.asked import Library, shown_sentences, shown_text
 from eval.questions import Question
 from eval.spans import holds, plain
-from index.passage import Passage
+from index.sentences import plain as joined
 from index.tokens import STOP_WORDS
 from rag.normal import normalise
-from rag.quotable import visible
 
 _WORD = re.compile(r"[^\W_]+")
 _POSSESSIVE = re.compile("['\u2019]s\\b")
@@ -17,13 +17,14 @@ _POSSESSIVE = re.compile("['\u2019]s\\b")
 class Holders:
     """The passages of an index, prepared once for many questions. Memory: about three times the passages' text."""
 
-    def __init__(self, passages: Iterable[Passage]) -> None:
+    def __init__(self, library: Library) -> None:
         """Read the passages once; they are not kept."""
         self._places: dict[str, list[tuple[int, int, int]]] = {}
         # SQuAD's own words, and those of the sentence hits: "1998-2001" with a dash is one word there and two here.
         self._words = (_Words(normalise), _Words(plain))
-        for passage in passages:
-            text = visible(passage)
+        for passage in library.passages:
+            shown = shown_text(library, passage)
+            text = joined(shown, (0, len(shown)))  # SQuAD's normalisation keeps NULs
             for words in self._words:
                 words.add(passage.passage_id, text)
             self._places.setdefault(passage.doc_id, []).append((passage.passage_id, passage.start, passage.end))
@@ -31,8 +32,9 @@ class Holders:
     def holding(self, question: Question) -> frozenset[int]:
         """The passage_ids that a fair asker without the answer must not see.
 
-        Those whose visible text holds one of the answers as a run of whole words, under SQuAD's normalisation or that
-        of ``eval.spans.plain``, and those that overlap a place where the set says that an answer stands.
+        Those whose text, as both searches see it, holds one of the answers as a run of whole words, under SQuAD's
+        normalisation or that of ``eval.spans.plain``, and those that overlap a place where the set says that an answer
+        stands.
         """
         found = {row for answer in question.answers for words in self._words for row in words.holding(answer)}
         for answer, (doc_id, start) in zip(question.answers, question.places, strict=False):
@@ -67,14 +69,13 @@ class _Words:
 class Sentences:
     """The sentences of the documents that a set's questions name, for the share of copied wording."""
 
-    def __init__(self, passages: Iterable[Passage], doc_ids: Iterable[str]) -> None:
+    def __init__(self, library: Library, doc_ids: Iterable[str]) -> None:
         """Keep the sentences of these documents."""
         self._of: dict[str, list[str]] = {doc_id: [] for doc_id in doc_ids}
-        for passage in passages:
+        for passage in library.passages:
             if passage.doc_id in self._of:
-                text = visible(passage)
-                spans = [text[start - passage.start : end - passage.start] for start, end in passage.sentences]
-                self._of[passage.doc_id].extend(spans)
+                texts = [joined(text, (0, len(text))) for _, text in shown_sentences(library, passage)]
+                self._of[passage.doc_id].extend(texts)
 
     def overlap(self, question: Question) -> float | None:
         """The share of the question's content words that stand in a gold sentence, in 0..1, the largest of several.

@@ -78,7 +78,7 @@ def in_pipeline(question_set: QuestionSet, questions: Sequence[Question]) -> dic
     """The figures of ``eval.calibration`` with the calibration that ships."""
     index = Index.open(own_index(question_set))
     reader = load_reader(None)
-    return figures(list(asked(questions, index, reader, Holders(index.passages))), Calibration.of(reader))
+    return figures(list(asked(questions, index, reader, Holders(index))), Calibration.of(reader))
 
 
 def speed() -> dict[str, float]:

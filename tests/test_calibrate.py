@@ -112,6 +112,10 @@ class Shelf:
 
     def __init__(self, hits: Sequence[Hit]) -> None:
         self.hits = hits
+        self.passages = [hit.passage for hit in hits]
+
+    def document(self, doc_id: str) -> Document:
+        return Document(doc_id, " ".join(passage.text for passage in self.passages if passage.doc_id == doc_id))
 
     def search(self, query: str, k: int, exclude: frozenset[int]) -> list[Hit]:
         return [hit for hit in self.hits if hit.passage.passage_id not in exclude][:k]
@@ -126,10 +130,11 @@ class LastFirst:
     name = identity = "last first"
 
     def read(self, question: str, hits: Sequence[Hit]) -> list[ScoredSpan]:
-        last, before = hits[-1], hits[-2]
+        found = [(hits[-1], 18, 3.0), (hits[-2], 10, 1.0)]
         return [
-            ScoredSpan(last, 8, 18, (0, 19), 3.0, {"margin": 6.0}),
-            ScoredSpan(before, 8, 10, (0, 19), 1.0, {"margin": 2.0}),
+            ScoredSpan(hit, at + 8, at + end, (at, at + 19), score, {"margin": 2 * score})
+            for hit, end, score in found
+            for at in [hit.passage.start]
         ]
 
 
@@ -137,15 +142,15 @@ def test_where_the_gold_document_ranks_before_and_after_reading() -> None:
     # The first two hits are passages of one document: the third hit is the second document.
     texts = ("It cost $1 million.", "It cost $2 million.", "It cost $4 million.", "It cost $3 million.")
     passages = [
-        Passage(number, doc_id, 0, len(text), text, ((0, len(text)),), ())
-        for number, (doc_id, text) in enumerate(zip("aabc", texts, strict=True))
+        Passage(number, doc_id, at, at + len(text), text, ((at, at + len(text)),), ())
+        for number, (doc_id, at, text) in enumerate(zip("aabc", (0, 20, 0, 0), texts, strict=True))
     ]
     shelf = Shelf([Hit(passage, 1.0 - passage.passage_id / 10, PARTS) for passage in passages])
     questions = [
         Question(str(number), "How much did it cost?", ("$3 million",), (gold,), gold={gold: 1})
         for number, gold in enumerate("cacb")
     ]
-    found = list(asked(questions, shelf, LastFirst(), Holders(passages)))  # type: ignore[arg-type]
+    found = list(asked(questions, shelf, LastFirst(), Holders(shelf)))  # type: ignore[arg-type]
     # Every third question is asked without the passages that hold its answer: there the last hit is "b"'s.
     assert [(row.hit, row.retrieved, row.read) for row in found] == [(0, 0, 0), (1, 1, 3), (4, 3, 1), (3, 2, 1)]
     assert [row.held for row in found] == [False, True, True, False]
