@@ -2,8 +2,9 @@
 
 A question is missed when it has an answer and the best candidate is wrong or was refused, or when it has none and was
 answered all the same. Where nobody wrote an answer down (BEIR), it is missed when no passage of a gold document is
-among those that would be read. Besides, every miss is put to the reader once more with the passages that hold its
-answer and nothing else (``isolated``): what would be right then is lost before the reader, not by it.
+among those that would be read, or passed over as copies of these. Besides, every miss is put to the reader once more
+with the passages that hold its answer and nothing else (``isolated``): what would be right then is lost before the
+reader, not by it.
 """
 
 from collections.abc import Iterable, Sequence

@@ -32,7 +32,7 @@ from index.errors import InputError
 from index.fusion import DEPTH
 from index.passage import Hit
 from rag.answer import Answer, Citation
-from rag.copies import READ
+from rag.copies import to_read
 
 TAG = "citespan"
 KEPT = Counter({"missed": 500, "right": 200})
@@ -224,8 +224,9 @@ class _Asker:
         ranking: dict[str, float] | None = None,
     ) -> Row:
         row = _row(question, answer, self._mode, timings, ranking)
-        if answer is None and any(hit.passage.doc_id in question.documents for hit in hits[:READ]):
-            row = replace(row, right=True)
+        if answer is None:
+            read, passed = to_read(hits)
+            row = replace(row, right=any(hit.passage.doc_id in question.documents for hit in read + passed))
         if row.right:
             return row
         if self._mode == "without_gold":
@@ -266,7 +267,7 @@ def _row(
             if mode != "without_gold":
                 scores |= {"EM_all": scores["refused"], "F1_all": scores["refused"]}
     elif ranking is not None:
-        right = False  # unless a gold document is among those that would be read
+        right = False  # unless a gold document is among those that would be read or are passed over as copies
     return Row(
         question=question,
         answered=answer.answered if answer else None,

@@ -13,6 +13,7 @@ from eval.questions import Question
 from index.errors import InputError
 from index.passage import Document, Hit
 from rag.answer import Answer, Part, cite
+from rag.copies import READ
 from tests.word_pipeline import QUESTIONS, TEXTS, WordPipeline, own_set
 
 
@@ -108,6 +109,14 @@ class TestOpen:
         assert result.figures["nDCG@10"] == 1
         assert "EM" not in result.figures
         assert result.rows[0].answered is None
+
+    @pytest.mark.parametrize("gold", ["rival.txt", "paper 19.txt"])
+    def test_documents_alone_are_judged_past_the_copies_of_one_story(self, gold: str) -> None:
+        papers = {f"paper {n:02}.txt": "The iron bridge was sold." for n in range(20)}
+        question = Question("q", "iron bridge sold", gold={gold: 1}, documents=(gold,))
+        (row,) = evaluate(own_set(question), WordPipeline({**papers, "rival.txt": "The bridge is for rent."})).rows
+        assert row.ranking.index(gold) > READ
+        assert (row.right, row.blame) == (True, None)
 
     def test_progress_and_rows_come_as_a_stream(self) -> None:
         seen: list[tuple[int, int]] = []
