@@ -76,15 +76,21 @@ def said(question: Question, answer: Answer) -> list[str]:
 def is_right(question: Question, answer: Answer) -> bool:
     """Whether what was said, refused or not, answers an answerable question.
 
-    It has F1 >= ``RIGHT`` (of lists, where one is wanted) or, where it is a whole sentence, holds the answer.
+    As ``right_words`` has it; False where nothing was said.
     """
     best = best_citation(answer)
-    if best is None:
-        return False
-    if answer_scores(question, said(question, answer))[1] >= RIGHT:
+    return best is not None and right_words(question, said(question, answer), whole=best.quote == best.sentence)
+
+
+def right_words(question: Question, words: Sequence[str], *, whole: bool) -> bool:
+    """Whether these words, the best first, answer an answerable question; all of them, where a list is wanted.
+
+    They have F1 >= ``RIGHT`` (of lists, where one is wanted) or, the first being a ``whole`` sentence, hold the answer.
+    """
+    if answer_scores(question, words)[1] >= RIGHT:
         return True
-    held = [holds(best.quote, [wanted]) for wanted in question.answers]
-    return best.quote == best.sentence and (all(held) if question.multi else any(held))
+    held = [holds(words[0], [wanted]) for wanted in question.answers]
+    return whole and (all(held) if question.multi else any(held))
 
 
 class Blamer:

@@ -5,8 +5,8 @@ others in the user's data folder.
 
 The 24 of SQuAD 1.1 dev's 48 articles whose sha1(title) sorts lowest are fitted on, the other 24 are reported on; no
 reader was trained on either. Every question is asked of all paragraphs, as a user would; a third of them with every
-passage that holds an answer taken away, so that refusing is right. A right candidate has F1 >= 0.5 with an answer (for
-whole sentences: it holds one).
+passage that holds an answer taken away, so that refusing is right. A candidate is right by the rule of every run,
+``eval.blame.right_words``.
 """
 
 import argparse
@@ -20,19 +20,19 @@ from pathlib import Path
 
 import numpy as np
 
+from eval.blame import right_words
 from eval.command import own_index
 from eval.confidence import auroc, brier_skill, coverage_at_precision, ece
 from eval.holders import Holders
 from eval.questions import Question, QuestionSet, load_set
-from eval.spans import exact_match, f1, holds
+from eval.spans import exact_match, f1
 from index.search import Index
 from rag.calibrate import FILE, Calibration, features, own_file
-from rag.copies import FOUND, to_read
-from rag.evidence import grouped
+from rag.copies import FOUND
+from rag.pipeline import read_groups
 from rag.progress import progress
 from rag.reader import Reader
 from rag.readers import load_reader
-from rag.shape import likeness, shaped
 from rag.terminal import exit_code
 
 # Shares of the question's softmax and of its matched words fit SQuAD better, but where all articles are on one subject
@@ -85,13 +85,11 @@ def asked(questions: Sequence[Question], index: Index, reader: Reader, holders: 
         for number, question in enumerate(questions):
             held = number % 3 > 0
             found = index.search(question.question, FOUND, frozenset() if held else holders.holding(question))
-            hits, _ = to_read(found)
-            spans = shaped(question.question, reader.read(question.question, hits))
-            groups = grouped(spans, index, likeness(question.question))
+            hits, _, _, groups = read_groups(question.question, found, index, reader)
             if groups:
-                text = groups[0].spans[0].text
-                exact, overlap = exact_match(text, question.answers), f1(text, question.answers)
-                right = holds(text, question.answers) if reader.name == "none" else overlap >= 0.5
+                best = groups[0].spans[0]
+                exact, overlap = exact_match(best.text, question.answers), f1(best.text, question.answers)
+                right = right_words(question, [best.text], whole=(best.start, best.end) == best.sentence)
                 read = [hit.passage.doc_id for hit in hits]
                 cited = [span.hit.passage.doc_id for group in groups for span in group.spans]
                 orders = (read, dict.fromkeys(read), dict.fromkeys(cited + read))

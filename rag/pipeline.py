@@ -11,7 +11,7 @@ from index.search import Index
 from rag.answer import Answer, refusal
 from rag.calibrate import Calibration, reason
 from rag.copies import FOUND, to_read
-from rag.evidence import candidate, grouped, part
+from rag.evidence import Group, candidate, grouped, part
 from rag.reader import Reader, ScoredSpan
 from rag.readers import load_reader
 from rag.shape import items, likeness, shaped, wanted
@@ -60,20 +60,18 @@ class Pipeline:
     def trace_from(self, question: str, hits: Sequence[Hit], k: int = 3, retrieve_ms: float = 0.0) -> Trace:
         """As ``trace``, from these hits alone: those of them that ``to_read`` chooses."""
         started = time.perf_counter()
-        read, unread = to_read(hits)
-        spans = shaped(question, self.reader.read(question, read)) if read else []
-        answer = self._answer(question, read, spans, k, unread)
+        read, unread, spans, groups = read_groups(question, hits, self.index, self.reader)
+        answer = self._answer(question, read, groups, k, unread)
         read_ms = 1000 * (time.perf_counter() - started)
         timings = {"retrieve": retrieve_ms, "read": read_ms, "total": retrieve_ms + read_ms}
         timings = {stage: round(spent, 2) for stage, spent in timings.items()}
         return Trace(replace(answer, timings_ms=timings), tuple(read), tuple(spans))
 
     def _answer(
-        self, question: str, hits: Sequence[Hit], spans: Sequence[ScoredSpan], k: int, unread: Sequence[Hit]
+        self, question: str, hits: Sequence[Hit], groups: Sequence[Group], k: int, unread: Sequence[Hit]
     ) -> Answer:
         if not hits:
             return refusal(question, "not_found" if len(self.index) else "empty_index")
-        groups = grouped(spans, self.index, likeness(question))
         if not groups:
             return refusal(question, "not_found")
         sure = self.calibration.confidence(groups, 0)
@@ -100,6 +98,19 @@ class Pipeline:
             support=best.support,
             alternatives=tuple(alternatives),
         )
+
+
+def read_groups(
+    question: str, hits: Sequence[Hit], index: Index, reader: Reader
+) -> tuple[list[Hit], list[Hit], list[ScoredSpan], list[Group]]:
+    """What the reader makes of these hits, before any confidence: the hits read, those passed over, spans and groups.
+
+    Each best first; the hits as ``to_read`` chooses them, the spans in the question's shape, those that say the same in
+    one group. What a confidence is fitted on is made here too.
+    """
+    read, unread = to_read(hits)
+    spans = shaped(question, reader.read(question, read)) if read else []
+    return read, unread, spans, grouped(spans, index, likeness(question))
 
 
 def checked(question: str) -> str:

@@ -157,6 +157,22 @@ def test_where_the_gold_document_ranks_before_and_after_reading() -> None:
     assert [row.f1 for row in found] == [0.5, 1.0, 1.0, 0.5]
 
 
+def test_a_whole_sentence_that_holds_the_answer_is_right_as_in_a_run() -> None:
+    class Whole:
+        name = identity = "whole"
+
+        def read(self, question: str, hits: Sequence[Hit]) -> list[ScoredSpan]:
+            passage = hits[0].passage
+            return [ScoredSpan(hits[0], passage.start, passage.end, (passage.start, passage.end), 1.0, {"margin": 1.0})]
+
+    text = "The repair of the mill, the county said on Sunday, cost $3 million."
+    shelf = Shelf([Hit(Passage(0, "a", 0, len(text), text, ((0, len(text)),)), 1.0, PARTS)])
+    questions = [Question(str(n), "How much did it cost?", ("$3 million",), ("a",), gold={"a": 1}) for n in range(2)]
+    (row,) = asked(questions, shelf, Whole(), Holders(shelf))  # type: ignore[arg-type]
+    assert row.f1 < 0.5
+    assert row.right
+
+
 def test_the_first_five_of_each_ranking() -> None:
     known = {"margin": 1.0}
     ranks = [(6, 5, 1), (1, 1, 6), (0, 0, 0), (5, 4, 5)]
