@@ -16,24 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from eval.compare import comparable
-from eval.gates import DEFAULT, LOSS, gate_name, load_gates
-from eval.run import Run, read_run
+from eval.gates import DEFAULT, LOSS, gate_name, load_gates, place
 from index.errors import InputError, RagError
 
 ROW = ("id", "answerable", "right", "best_right", "confidence", "scores")
-
-
-def place(gates: Path, name: str) -> Path:
-    """Where the baseline of the table ``name`` of this file of gates lies."""
-    return gates.parent / "baselines" / f"{name.replace('/', '_')}.json"
-
-
-def stored(gates: Path, name: str) -> Run:
-    """The stored baseline of a table; InputError when there is none or it cannot be read."""
-    path = place(gates, name)
-    if not path.is_file():
-        raise InputError(f"{path}: [{name}.{LOSS}] has no baseline; store one with `python -m eval.baseline SET`.")
-    return read_run(path)
 
 
 def trimmed(run: dict[str, Any]) -> str:

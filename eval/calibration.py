@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from eval.blame import right_words
-from eval.command import own_index
 from eval.confidence import auroc, brier_skill, coverage_at_precision, ece
+from eval.corpus import own_index
 from eval.holders import Holders
 from eval.questions import Question, QuestionSet, load_set
 from eval.spans import exact_match, f1

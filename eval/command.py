@@ -5,26 +5,23 @@ table, or one JSON object, goes to stdout.
 """
 
 import argparse
-import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from eval.asked import Asked, Library
-from eval.baseline import place, stored
 from eval.check import check_json, check_set
 from eval.compare import check_fit, compare
+from eval.corpus import hashes_file, met, opened
 from eval.fingerprint import fingerprint
-from eval.gates import DEFAULT, LOSS, Gates, check, check_losses, gate_name, load_gates
+from eval.gates import DEFAULT, LOSS, Gates, check, check_losses, gate_name, load_gates, place, stored
 from eval.harness import Result, evaluate, mode_of, write_predictions, write_run
 from eval.questions import QuestionSet, check_documents, load_set
-from eval.records import read_json
 from eval.report import Report, report_json, report_text
 from eval.report_files import check_suffix, write_report
 from eval.run import Run, as_run, read_run
-from index.errors import IndexMissing, InputError
+from index.errors import InputError
 from rag.progress import progress
 from rag.render import safe_line
 from rag.terminal import print_json
@@ -72,29 +69,17 @@ def run_eval(
     _check_options(options, question_set, name)
     whole = options.limit is None or options.limit >= len(question_set.questions)
     baseline = _baseline(options, name, gates, whole=whole)
-    absent = _absent_corpus(options, question_set)
-    if absent is None:
-        try:
-            library = library_at(ready() if question_set.corpus is None else own_index(question_set))
-        except IndexMissing as error:
-            # One that this run was to build is missed by a fault of ours, not because the articles are elsewhere.
-            if not options.skip_if_absent or options.corpus is not None or question_set.corpus is not None:
-                raise
-            absent = str(error)
-        else:
-            absent = _differences(options, question_set, library) if question_set.corpus is None else None
-    if absent is not None:
-        if not options.skip_if_absent:
-            raise InputError(f"{absent}; give the articles the set was written for, or --skip-if-absent.")
+    library = opened(question_set, options.corpus, ready, library_at, skip=options.skip_if_absent)
+    if isinstance(library, str):
         if options.json:
-            print_json({"set": question_set.name, "skipped": absent})
+            print_json({"set": question_set.name, "skipped": library})
         else:
-            print(f"skipped: {absent}" + ("; nothing was written" if _outputs(options) else ""))
+            print(f"skipped: {library}" + ("; nothing was written" if _outputs(options) else ""))
         return PASSED
     if options.check:
         return _print_findings(options, question_set, library)
     if question_set.corpus is None:
-        check_documents(question_set, _met(library))
+        check_documents(question_set, met(library))
     pipeline = pipeline_of(library, options.reader)
     if not whole:
         question_set = replace(question_set, questions=question_set.questions[: options.limit])
@@ -190,7 +175,7 @@ def _check_options(options: argparse.Namespace, question_set: QuestionSet, name:
     if options.check and (outputs := _outputs(options)):
         raise InputError(f"--check asks nothing, so there is nothing to write to {outputs[0]}: leave one of them out.")
     gates = options.gates or DEFAULT
-    read = (options.set, gates, place(gates, name), options.against, _hashes(question_set), *question_set.files)
+    read = (options.set, gates, place(gates, name), options.against, hashes_file(question_set), *question_set.files)
     # realpath: ``Path.resolve`` raises at a link that leads to itself.
     taken = {os.path.realpath(path) for path in read if path is not None}
     for path in _outputs(options):
@@ -209,90 +194,3 @@ def _check_options(options: argparse.Namespace, question_set: QuestionSet, name:
 def _outputs(options: argparse.Namespace) -> list[Path]:
     """The files to write."""
     return [path for path in (options.predictions, options.run_file, *options.report) if path is not None]
-
-
-def _absent_corpus(options: argparse.Namespace, question_set: QuestionSet) -> str | None:
-    if question_set.corpus is None and options.corpus is not None and not options.corpus.exists():
-        return f"the corpus of {question_set.path} is not there ({options.corpus})"
-    return None
-
-
-def _hashes(question_set: QuestionSet) -> Path:
-    """The file that maps doc_ids to the SHA-256 of the articles' files; a set without it goes with any corpus."""
-    return question_set.path.with_suffix(".sha256.json")
-
-
-def _differences(options: argparse.Namespace, question_set: QuestionSet, library: Library) -> str | None:
-    """Why the articles are not those that the set was written for, by the file of their hashes; None if they are.
-
-    InputError for an article whose very file is there and that the index lacks all the same: ingestion lost it, or gave
-    it another id, and a run that is skipped for it would never show that.
-    """
-    path = _hashes(question_set)
-    if not path.is_file():
-        return None
-    hashes: Mapping[str, object] = read_json(path, "an object of doc_id and SHA-256").data
-    known = set(library.doc_ids)
-    absent = [doc_id for doc_id in hashes if doc_id not in known]
-    places = _places(options, library)
-    for doc_id in absent:
-        if (file := _file(doc_id, places)) and hashes[doc_id] in _digests(file):
-            raise InputError(f"{file} is there, but {doc_id!r} is not in the index: `rag index` says what it rejects.")
-    changed = [
-        doc_id for doc_id in hashes if doc_id in known and library.document(doc_id).source_sha256 != hashes[doc_id]
-    ]
-    if added := sorted(known - hashes.keys()):
-        return f"{added[0]} is none of the {len(hashes)} articles of {question_set.path}"
-    if not absent and not changed:
-        return None
-    what = f"{absent[0]} is not in the index" if absent else f"{changed[0]} is another text"
-    return f"{len(absent) + len(changed)} of the {len(hashes)} articles of {question_set.path} differ ({what})"
-
-
-def _places(options: argparse.Namespace, library: Library) -> list[Path]:
-    """The folders and files that the index is of."""
-    if options.corpus is not None:
-        return [options.corpus]
-    return [Path(path) for path in _manifest(library).get("paths", ())]
-
-
-def _file(doc_id: str, places: Sequence[Path]) -> Path | None:
-    """The file of a document, by its id (``index.find``), where it is on disk; that of a JSON line is before "#"."""
-    for root in places:
-        for name in (doc_id, doc_id.partition("#")[0]):
-            # With several PATHs an id begins with the folder's own name; a file given is called by its name alone.
-            named = [root.parent / name] if name.partition("/")[0] == root.name else []
-            for file in (root / name, *named):
-                if os.path.isfile(file):  # noqa: PTH113 (False, too, for a name that no file can have)
-                    return file
-    return None
-
-
-def _digests(file: Path) -> set[str]:
-    """SHA-256 of a file and of each of its lines, as documents have them (``source_sha256``)."""
-    data = file.read_bytes()
-    return {hashlib.sha256(part).hexdigest() for part in (data, *(line.rstrip(b"\r") for line in data.split(b"\n")))}
-
-
-def _met(library: Library) -> set[str]:
-    """The ids of all documents and of the files that could not be read: these are for blame, not for a complaint."""
-    return {*library.doc_ids, *_manifest(library).get("stats", ())}
-
-
-def _manifest(library: Library) -> Mapping[str, Any]:
-    """What an index on disk says of itself; empty for another library."""
-    from index.search import Index
-
-    index: object = library
-    return index.generation.manifest if isinstance(index, Index) else {}
-
-
-def own_index(question_set: QuestionSet) -> Path:
-    """The index of the corpus that a set brings; vectors of an earlier one are taken over."""
-    from index.build import build_documents
-    from index.user import user_folder
-
-    root = user_folder("cache") / "eval" / question_set.sha256[:24]
-    with progress() as report:
-        build_documents(question_set.corpus or (), root, report)
-    return root

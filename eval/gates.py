@@ -8,6 +8,7 @@ from pathlib import Path
 
 from eval.compare import Difference, comparable
 from eval.figures import is_figure, lower_is_better
+from eval.run import Run, read_run
 from index.errors import InputError
 
 DEFAULT = Path(__file__).with_name("gates.toml")
@@ -88,6 +89,19 @@ def _add(
 def gate_name(set_name: str, mode: str) -> str:
     """The table that holds the gates of a set asked in this mode."""
     return f"{set_name}.{mode}" if mode in MODES else set_name
+
+
+def place(gates: Path, name: str) -> Path:
+    """Where the baseline of the table ``name`` of this file of gates lies."""
+    return gates.parent / "baselines" / f"{name.replace('/', '_')}.json"
+
+
+def stored(gates: Path, name: str) -> Run:
+    """The stored baseline of a table; InputError when there is none or it cannot be read."""
+    path = place(gates, name)
+    if not path.is_file():
+        raise InputError(f"{path}: [{name}.{LOSS}] has no baseline; store one with `python -m eval.baseline SET`.")
+    return read_run(path)
 
 
 def check(set_name: str, figures: Mapping[str, float], gates: Gates) -> list[Verdict]:

@@ -21,7 +21,7 @@ from datetime import date
 from pathlib import Path
 
 from eval.blame import STAGES
-from eval.command import own_index
+from eval.corpus import own_index
 from eval.harness import evaluate
 from eval.questions import Question, QuestionSet, load_set
 from eval.run import blame_json

@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from eval.calibration import asked, figures, fitted_titles, title
-from eval.command import own_index
 from eval.confidence import auroc
+from eval.corpus import own_index
 from eval.holders import Holders
 from eval.paragraphs import whole
 from eval.questions import Question, QuestionSet, load_set

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from eval.baseline import main, place, stored, trimmed
+from eval.baseline import main, trimmed
 from eval.figures import FIGURES
-from eval.gates import DEFAULT, LOSS, load_gates
+from eval.gates import DEFAULT, LOSS, load_gates, place, stored
 from eval.harness import evaluate
 from eval.questions import Question
 from eval.run import read_run, run_json

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from eval.baseline import place, trimmed
-from eval.command import _file, run_eval
+from eval.baseline import trimmed
+from eval.command import run_eval
+from eval.corpus import _file
+from eval.gates import place
 from eval.questions import Question
 from index.errors import IndexMissing, InputError
 from rag.cli import main

@@ -77,6 +77,19 @@ def test_the_check_itself(name: str, source: str, against: list[str]) -> None:
     assert wrong(name, source) == against
 
 
+def test_nothing_imports_itself_through_others() -> None:
+    """Not even inside a function: who reads a file need not have read the one it came from."""
+    files = {".".join(path.relative_to(HERE).with_suffix("").parts): path for path in sources()}
+    imports = {
+        name: {module for module, _ in imported(ast.parse(path.read_text("utf-8"))) if module in files}
+        for name, path in files.items()
+    }
+    while leaves := [name for name, modules in imports.items() if not modules & imports.keys()]:
+        for name in leaves:
+            del imports[name]
+    assert imports == {}
+
+
 def test_no_import_of_the_word_eval() -> None:
     """``import eval`` would hide the builtin."""
     for path in sources():
