@@ -16,7 +16,8 @@ from eval.compare import check_fit, compare
 from eval.corpus import hashes_file, met, opened
 from eval.fingerprint import fingerprint
 from eval.gates import DEFAULT, LOSS, Gates, check, check_losses, gate_name, load_gates, place, stored
-from eval.harness import Result, evaluate, mode_of, write_predictions, write_run
+from eval.harness import Result, evaluate, mode_of
+from eval.outputs import write_predictions, write_run
 from eval.questions import QuestionSet, check_documents, load_set
 from eval.report import Report, report_json, report_text
 from eval.report_files import check_suffix, write_report

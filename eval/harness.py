@@ -1,4 +1,4 @@
-"""A question set through the pipeline: a row a question, figures of them all, files that others' scripts can judge.
+"""A question set through the pipeline: a row a question, and the figures of them all.
 
 Three ways of asking:
 
@@ -7,16 +7,11 @@ Three ways of asking:
 - ``without_gold``: every passage that holds one of the answers is taken away; whatever is answered then is made up.
 """
 
-import json
-import re
 import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-
-import numpy as np
 
 from eval.asked import Asked
 from eval.blame import Blame, Blamer, best_citation, is_right, said
@@ -34,14 +29,11 @@ from index.passage import Hit
 from rag.answer import Answer, Citation
 from rag.copies import to_read
 
-TAG = "citespan"
 KEPT = Counter({"missed": 500, "right": 200})
 """Of how many questions a report keeps the passages, so that memory stays flat however large the set."""
 
 Progress = Callable[[int, int], None]
 """Called with how many questions are done and how many there are."""
-
-_WHITE_SPACE = re.compile(r"\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,28 +125,6 @@ def ask_all(
         yield row, answer
         if progress:
             progress(done, len(questions))
-
-
-def write_predictions(result: Result, path: Path) -> None:
-    """The answers in SQuAD's prediction format: a JSON object, question id -> text, "" when refused or not asked."""
-    texts = {row.question.id: row.answer for row in result.rows}
-    _write(path, json.dumps(texts, ensure_ascii=False, indent=0) + "\n")
-
-
-def write_run(result: Result, path: Path) -> None:
-    """The rankings in TREC's run format, a line a document: ``qid Q0 docid rank score tag``.
-
-    White space in an id, which would shift the columns, is percent-encoded. trec_eval orders by score in single
-    precision and breaks ties by id: a score that is no smaller there than the one before is lowered to the next smaller
-    number, so that it judges the order that was shown.
-    """
-    lines = []
-    for row in result.rows:
-        before = np.float32(np.inf)
-        for rank, (doc_id, score) in enumerate(zip(row.ranking, row.ranking_scores, strict=True), 1):
-            before = min(np.float32(score), np.nextafter(before, np.float32(-np.inf)))
-            lines.append(f"{_column(row.question.id)} Q0 {_column(doc_id)} {rank} {before:.9g} {TAG}\n")
-    _write(path, "".join(lines))
 
 
 # -- one question ------------------------------------------------------------------------------------------------------
@@ -336,17 +306,3 @@ def _candidates(answer: Answer) -> list[tuple[str, str]]:
 
 def _place(citation: Citation) -> tuple[str, str]:
     return citation.sentence, citation.document
-
-
-# -- files -------------------------------------------------------------------------------------------------------------
-
-
-def _column(text: str) -> str:
-    return _WHITE_SPACE.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), text)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); give a file in an existing folder.") from None

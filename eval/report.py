@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from eval.compare import Comparison, Difference
-from eval.figures import Figure
 from eval.gates import LossVerdict, Verdict
 from eval.harness import Result
 from eval.run import blame_json, run_json
@@ -58,6 +57,28 @@ class Report:
         ]
         return f"blame: {counted['missed']} of {len(self.result.rows)} missed", lines
 
+    @property
+    def figures(self) -> list[tuple[str, str, str, int]]:
+        """Every figure as people read it: its name, value, standard error ("" where none is defined) and n."""
+        return [
+            (name, _figure_text(name, each.value), "" if each.error is None else f"{each.error:.4f}", each.n)
+            for name, each in self.result.details.items()
+        ]
+
+    @property
+    def differences(self) -> list[tuple[str, str, str, str, str]]:
+        """Every figure of both runs: its name, what it was, what it is, the change, the paired interval ("": none)."""
+        return [
+            (
+                name,
+                _figure_text(name, each.theirs),
+                _figure_text(name, each.ours),
+                f"{each.difference:+.4f}",
+                _interval_text(each),
+            )
+            for name, each in (self.comparison.differences.items() if self.comparison else ())
+        ]
+
 
 def report_json(report: Report) -> dict[str, Any]:
     """What ``rag eval --json`` prints: ``eval.run.run_json``, the verdicts and the comparison.
@@ -90,12 +111,12 @@ def report_text(report: Report) -> str:
     lines = [f"{heading:<34}{'given gold':>12}" if stages else heading]
     lines += [f"  {stage:<22}{missed:>10}{alone:>12}" for stage, missed, alone in stages]
     lines += ["", report.title, "", f"{'figure':<22}{'value':>10}{'s.e.':>9}{'n':>8}"]
-    lines += [_line(name, figure) for name, figure in report.result.details.items()]
+    lines += [f"{name:<22}{value:>10}{error:>9}{n:>8}" for name, value, error, n in report.figures]
     for row in report.result.rows:
         if row.problem:
             lines.append(f"not asked, counts as not found: {row.question.id}: {row.problem}")
     if report.comparison is not None:
-        lines += ["", *_comparison(report.comparison)]
+        lines += ["", *_comparison(report.comparison, report.differences)]
     lines += ["", *(line for line, _ in report.gates)]
     if report.note:
         lines.append(report.note)
@@ -104,31 +125,24 @@ def report_text(report: Report) -> str:
     return "\n".join(map(safe_line, lines))
 
 
-def figure_text(name: str, value: float) -> str:
+def _figure_text(name: str, value: float) -> str:
     """A figure as people read it: latency and memory with one digit, all else with four."""
     return f"{value:.1f}" if name.startswith("p") else f"{value:.4f}"
 
 
-def interval_text(difference: Difference) -> str:
+def _interval_text(difference: Difference) -> str:
     """The paired interval, "" where there is none."""
     if difference.lower is None or difference.upper is None:
         return ""
     return f"{difference.lower:+.4f} .. {difference.upper:+.4f}"
 
 
-def _line(name: str, figure: Figure) -> str:
-    error = "" if figure.error is None else f"{figure.error:.4f}"
-    return f"{name:<22}{figure_text(name, figure.value):>10}{error:>9}{figure.n:>8}"
-
-
-def _comparison(comparison: Comparison) -> list[str]:
+def _comparison(comparison: Comparison, differences: Sequence[tuple[str, str, str, str, str]]) -> list[str]:
     gained, lost = comparison.of_kind("gained"), comparison.of_kind("lost")
     lines = [f"against {comparison.baseline}: {len(gained)} gained, {len(lost)} lost"]
     lines += [f"  {name}: {before} -> {after}" for name, before, after in comparison.settings]
     lines.append(f"{'figure':<22}{'before':>10}{'now':>10}{'change':>10}  95 % interval")
-    for name, each in comparison.differences.items():
-        values = f"{figure_text(name, each.theirs):>10}{figure_text(name, each.ours):>10}{each.difference:>+10.4f}"
-        lines.append(f"{name:<22}{values}  {interval_text(each)}".rstrip())
-    for change in comparison.changes:
-        lines.append(f"{change.kind}: {change.id}: {change.question} {' -> '.join(change.texts)}")
+    for name, before, now, change, interval in differences:
+        lines.append(f"{name:<22}{before:>10}{now:>10}{change:>10}  {interval}".rstrip())
+    lines += [f"{each.kind}: {each.id}: {each.question} {' -> '.join(each.texts)}" for each in comparison.changes]
     return lines

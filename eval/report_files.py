@@ -9,7 +9,8 @@ from pathlib import Path
 
 from eval.figures import Row
 from eval.gates import LossVerdict
-from eval.report import Report, figure_text, interval_text, report_json
+from eval.outputs import write
+from eval.report import Report, report_json
 from eval.report_html import report_html
 from index.errors import InputError
 from rag.render import safe_line
@@ -31,10 +32,7 @@ def check_suffix(path: Path) -> None:
 def write_report(report: Report, path: Path) -> None:
     """Write the kind of report that the file's suffix names; InputError when it cannot be written."""
     check_suffix(path)
-    try:
-        path.write_text(WRITERS[path.suffix.lower()](report), encoding="utf-8", errors="replace", newline="\n")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); give a file in an existing folder.") from None
+    write(path, WRITERS[path.suffix.lower()](report))
 
 
 def json_text(report: Report) -> str:
@@ -106,17 +104,7 @@ def markdown(report: Report) -> str:
     if comparison is not None:
         lines += ["", f"### Against {_md(comparison.baseline)}", ""]
         lines += [f"- {_md(name)}: {_md(old)} → {_md(new)}" for name, old, new in comparison.settings] + [""]
-        rows = [
-            (
-                name,
-                figure_text(name, each.theirs),
-                figure_text(name, each.ours),
-                f"{each.difference:+.4f}",
-                interval_text(each),
-            )
-            for name, each in comparison.differences.items()
-        ]
-        lines += _md_table(("figure", "before", "now", "change", "95 % interval"), rows)
+        lines += _md_table(("figure", "before", "now", "change", "95 % interval"), report.differences)
         lines += _md_table(
             ("", "question", "before", "now"),
             [(c.kind, f"{c.id}: {c.question}", *c.texts) for c in comparison.changes],
@@ -128,12 +116,8 @@ def markdown(report: Report) -> str:
             (row.blame.stage if row.blame else "", row.question.id, row.question.question, _why(row)) for row in missed
         ]
         lines += [*_md_table(("stage", "id", "question", ""), cells[:MISSES]), "</details>", ""]
-    figures = [
-        (name, figure_text(name, each.value), "" if each.error is None else f"{each.error:.4f}", each.n)
-        for name, each in report.result.details.items()
-    ]
     lines += ["<details><summary>figures</summary>", ""]
-    lines += [*_md_table(("figure", "value", "s.e.", "n"), figures), "</details>"]
+    lines += [*_md_table(("figure", "value", "s.e.", "n"), report.figures), "</details>"]
     return "\n".join(lines) + "\n"
 
 

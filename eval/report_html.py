@@ -13,7 +13,7 @@ from typing import Any
 from eval import plots
 from eval.blame import STAGES
 from eval.figures import Row
-from eval.report import Report, figure_text, interval_text
+from eval.report import Report
 from rag.render import safe_line
 
 _HERE = Path(__file__).parent
@@ -41,14 +41,6 @@ def report_html(report: Report) -> str:
         heading=heading,
         stages=stages,
         meaning=STAGES,
-        figures=[
-            (name, figure_text(name, each.value), "" if each.error is None else f"{each.error:.4f}", each.n)
-            for name, each in report.result.details.items()
-        ],
-        differences=[
-            (name, figure_text(name, d.theirs), figure_text(name, d.ours), f"{d.difference:+.4f}", interval_text(d))
-            for name, d in (comparison.differences.items() if comparison else ())
-        ],
         charts=[plots.risk_coverage_chart(stated, right), plots.reliability_chart(stated, right)] if sure else [],
         bars=[
             (title, each, plots.board_height(each))

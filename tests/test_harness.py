@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from eval.figures import figures_of
-from eval.harness import DEPTH, ask_all, evaluate, write_predictions, write_run
+from eval.harness import DEPTH, ask_all, evaluate
+from eval.outputs import write_predictions, write_run
 from eval.questions import Question
 from index.errors import InputError
 from index.passage import Document, Hit
