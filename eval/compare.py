@@ -8,12 +8,11 @@ import numpy as np
 from eval.figures import FIGURES, STATISTICS
 from eval.fingerprint import EQUAL
 from eval.run import Run, RunRow
-from eval.samples import paired_bootstrap
+from eval.samples import LEVEL, paired_bootstrap
 from index.errors import InputError
 
 RESAMPLES = 400
 """Of the figures that are no means; the means take ``eval.samples.paired_bootstrap``'s own."""
-_LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +161,7 @@ def _resampled(figure: str, pairs: Sequence[tuple[RunRow, RunRow]]) -> tuple[flo
             values.append(new - old)
     if len(values) < RESAMPLES / 2:
         return None, None, len(both)
-    lower, upper = np.percentile(values, [50 * (1 - _LEVEL), 50 * (1 + _LEVEL)])
+    lower, upper = np.percentile(values, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
     return float(lower), float(upper), len(both)
 
 

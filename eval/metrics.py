@@ -10,7 +10,7 @@ from eval.confidence import (
     ece,
     risk_coverage,
 )
-from eval.ranking import average_precision, ndcg, precision, recall, reciprocal_rank, score_run
+from eval.ranking import average_precision, ndcg, recall, reciprocal_rank
 from eval.samples import bootstrap_error, mean, paired_bootstrap, percentile, standard_error
 from eval.spans import (
     answer_scores,
@@ -24,7 +24,6 @@ from eval.spans import (
     list_f1,
     plain,
     sentence_hit,
-    squad_report,
 )
 from rag.normal import normalise
 
@@ -53,12 +52,9 @@ __all__ = [
     "paired_bootstrap",
     "percentile",
     "plain",
-    "precision",
     "recall",
     "reciprocal_rank",
     "risk_coverage",
-    "score_run",
     "sentence_hit",
-    "squad_report",
     "standard_error",
 ]

@@ -10,6 +10,7 @@ from eval.confidence import Floats, risk_coverage
 WIDTH, HEIGHT, EDGE = 320.0, 240.0, 40.0
 """Size of a chart's board, and what its labels take of it on each side, in SVG units."""
 _BAR, _LABELS = 22.0, 130.0
+_BINS = 10
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -47,8 +48,8 @@ def risk_coverage_chart(stated: Floats, right: Floats) -> Chart:
     return _chart("Risk and coverage", "share answered", "share of them wrong", (line,), ())
 
 
-def reliability_chart(stated: Floats, right: Floats, bins: int = 10) -> Chart:
-    """The share that is right over the stated confidence, a dot for each of up to ``bins`` bins of equal mass.
+def reliability_chart(stated: Floats, right: Floats) -> Chart:
+    """The share that is right over the stated confidence, a dot for each of up to ten bins of equal mass.
 
     The reliability diagram of DeGroot and Fienberg 1983; on the diagonal, 0.8 is right four times in five. The dot's
     area is its number of questions.
@@ -56,7 +57,7 @@ def reliability_chart(stated: Floats, right: Floats, bins: int = 10) -> Chart:
     order = np.argsort(np.asarray(stated, float), kind="stable")
     ordered = (np.asarray(stated, float)[order], np.asarray(right, float)[order])
     dots = []
-    for sure, good in zip(*(np.array_split(values, bins) for values in ordered), strict=True):
+    for sure, good in zip(*(np.array_split(values, _BINS) for values in ordered), strict=True):
         if len(sure):
             radius = 2 + 10 * float(np.sqrt(len(sure) / len(order)))
             text = f"{len(sure)} questions: stated {sure.mean():.2f}, right {good.mean():.2f}"

@@ -1,4 +1,4 @@
-"""How good a ranking is: recall, precision, reciprocal rank, average precision, nDCG.
+"""How good a ranking is: recall, reciprocal rank, average precision, nDCG.
 
 A ranking is a sequence of doc_ids, best first, none twice; gold (qrels) maps doc_id -> relevance, where above 0 is
 relevant and a document that was not judged is not. All return a float in 0..1. The digits are those of trec_eval
@@ -6,21 +6,15 @@ relevant and a document that was not judged is not. All return a float in 0..1. 
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 Gold = Mapping[str, int]
-Measure = Callable[[Sequence[str], Gold], float]
 
 
 def recall(ranking: Sequence[str], gold: Gold, k: int) -> float:
     """R@k: relevant documents among the first k, over all relevant ones; 0 when there are none."""
     relevant = _relevant(gold)
     return sum(_found(ranking[:k], relevant)) / len(relevant) if relevant else 0.0
-
-
-def precision(ranking: Sequence[str], gold: Gold, k: int) -> float:
-    """P@k: relevant documents among the first k, over k, also when the ranking is shorter."""
-    return sum(_found(ranking[:k], _relevant(gold))) / k
 
 
 def reciprocal_rank(ranking: Sequence[str], gold: Gold, k: int | None = None) -> float:
@@ -59,14 +53,6 @@ def ndcg(ranking: Sequence[str], gold: Gold, k: int | None = None) -> float:
     gains = [max(0, gold.get(doc_id, 0)) for doc_id in ranking[:k]]
     best = sorted((relevance for relevance in gold.values() if relevance > 0), reverse=True)[:k]
     return _dcg(gains) / _dcg(best) if best else 0.0
-
-
-def score_run(run: Mapping[str, Sequence[str]], qrels: Mapping[str, Gold], measure: Measure) -> dict[str, float]:
-    """The measure of every judged query, in the order of the qrels; a query that the run lacks counts 0.
-
-    A query of the run that nobody judged is left out, as in trec_eval -c.
-    """
-    return {query: measure(run[query], gold) if query in run else 0.0 for query, gold in qrels.items()}
 
 
 def _dcg(gains: Sequence[int]) -> float:

@@ -8,6 +8,9 @@ import numpy.typing as npt
 
 from eval.confidence import Floats
 
+LEVEL = 0.95
+"""Of every interval."""
+_RESAMPLES = 10_000
 _CELLS = 4_000_000  # resampled values held at once, 32 MB
 
 
@@ -31,14 +34,12 @@ def percentile(values: Floats, percent: float) -> float | None:
     return float(np.percentile(np.asarray(values, float), percent)) if len(values) else None
 
 
-def paired_bootstrap(
-    ours: Floats, theirs: Floats, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0
-) -> tuple[float, float, float]:
-    """(difference of means ours - theirs, lower, upper): the percentile interval over resampled questions.
+def paired_bootstrap(ours: Floats, theirs: Floats) -> tuple[float, float, float]:
+    """(difference of means ours - theirs, lower, upper): the 95 % percentile interval over resampled questions.
 
     Both run along the same questions; where a side is NaN it has no value, and its mean goes without. Efron and
     Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13; resamples in which a side has no value at all are
-    left out. The same seed gives the same interval. Raises ValueError when the lengths differ or are 0, or a side has
+    left out. The same values give the same interval. Raises ValueError when the lengths differ or are 0, or a side has
     no value.
     """
     if len(ours) != len(theirs) or not len(ours):
@@ -50,16 +51,16 @@ def paired_bootstrap(
         raise ValueError("a paired difference needs a value on both sides")
     average = np.nanmean if np.isnan([a, b]).any() else np.mean  # several times faster
     n = len(a)
-    generator = np.random.default_rng(seed)
-    means = np.empty(resamples)
+    generator = np.random.default_rng(0)
+    means = np.empty(_RESAMPLES)
     step = max(1, _CELLS // n)
-    for first in range(0, resamples, step):
-        rows = min(step, resamples - first)
+    for first in range(0, _RESAMPLES, step):
+        rows = min(step, _RESAMPLES - first)
         drawn = generator.integers(0, n, size=(rows, n))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # of a resample without a value, left out below
             means[first : first + rows] = average(a[drawn], axis=1) - average(b[drawn], axis=1)
-    lower, upper = np.nanpercentile(means, [50 * (1 - level), 50 * (1 + level)])
+    lower, upper = np.nanpercentile(means, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
     return float(average(a) - average(b)), float(lower), float(upper)
 
 
@@ -69,7 +70,6 @@ def bootstrap_error(
     second: Floats,
     *,
     resamples: int = 200,
-    seed: int = 0,
 ) -> float | None:
     """Standard error of a statistic of paired samples, by the bootstrap (200 resamples: Efron and Tibshirani, chapter
     6).
@@ -80,7 +80,7 @@ def bootstrap_error(
     a, b = np.asarray(first, float), np.asarray(second, float)
     if len(a) < 2:
         return None
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     drawn = (generator.integers(0, len(a), size=len(a)) for _ in range(resamples))
     values = [value for rows in drawn if (value := statistic(a[rows], b[rows])) is not None]
     return float(np.std(values, ddof=1)) if len(values) > 1 else None

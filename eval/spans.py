@@ -1,12 +1,11 @@
 """Whether an answer is right: exact match, F1, sentence hits, and what a citation is worth.
 
 Exact match and F1 follow the official SQuAD scripts, evaluate-v1.1.py and evaluate-v2.0.py (Rajpurkar et al. 2016 and
-2018, https://rajpurkar.github.io/SQuAD-explorer/). Values run from 0 to 1; only ``squad_report`` gives percent, as the
-scripts print them.
+2018, https://rajpurkar.github.io/SQuAD-explorer/). Values run from 0 to 1.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
@@ -72,31 +71,6 @@ def answer_scores(question: Question, predictions: Sequence[str]) -> tuple[float
     return exact_match(first, question.answers), f1(first, question.answers)
 
 
-def squad_report(questions: Iterable[Question], predictions: Mapping[str, str], version: str) -> dict[str, float]:
-    """What the official script prints for these predictions, in percent, to the digit.
-
-    Version "1.1": ``exact``, ``f1``, ``total``. Version "2.0": also ``HasAns_*`` and ``NoAns_*`` where such questions
-    exist. A question without a prediction counts 0 (evaluate-v2.0.py leaves it out of its mean instead). Sums run in
-    the set's order, one by one, since that is where the last digits come from.
-    """
-    if version not in ("1.1", "2.0"):
-        raise ValueError(f"SQuAD version {version!r}: expected '1.1' or '2.0'")
-    rows: list[tuple[bool, float, float]] = []
-    for question in questions:
-        text = predictions.get(question.id)
-        if text is None:
-            rows.append((question.answerable, 0.0, 0.0))
-        elif version == "1.1":
-            rows.append((question.answerable, *_scores_v1(text, question.answers)))
-        else:
-            rows.append((question.answerable, exact_match(text, question.answers), f1(text, question.answers)))
-    report = _percent(rows, "")
-    if version == "2.0":
-        report |= _percent([row for row in rows if row[0]], "HasAns_")
-        report |= _percent([row for row in rows if not row[0]], "NoAns_")
-    return report
-
-
 # -- sentences and citations -------------------------------------------------------------------------------------------
 
 
@@ -151,21 +125,3 @@ def _bag_f1(prediction: Sequence[str], gold: Sequence[str]) -> float:
     if not prediction or not gold:
         return float(prediction == gold)
     return words_f1(prediction, gold)
-
-
-def _scores_v1(prediction: str, answers: Sequence[str]) -> tuple[float, float]:
-    """evaluate-v1.1.py: every answer counts as it stands, and two empty sides have F1 0, for they share no word."""
-    text = normalise(prediction)
-    golds = [normalise(answer) for answer in answers] or [""]
-    return max(float(text == gold) for gold in golds), max(words_f1(text.split(), gold.split()) for gold in golds)
-
-
-def _percent(rows: Sequence[tuple[bool, float, float]], prefix: str) -> dict[str, float]:
-    if not rows:
-        return {}
-    exact = total_f1 = 0.0
-    for _, em, overlap in rows:
-        exact += em
-        total_f1 += overlap
-    n = len(rows)
-    return {f"{prefix}exact": 100.0 * exact / n, f"{prefix}f1": 100.0 * total_f1 / n, f"{prefix}total": float(n)}

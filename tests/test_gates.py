@@ -75,11 +75,6 @@ def test_gates_that_cannot_be_meant(tmp_path: Path, text: str, complaint: str) -
         load_gates(gates(tmp_path, text))
 
 
-def test_an_unknown_figure_is_an_error_also_in_check() -> None:
-    with pytest.raises(InputError, match="'F2' of \\[own\\] names no figure"):
-        check("own", {"F1": 1.0}, {"own": {"F2": 0.5}})
-
-
 def test_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         load_gates(tmp_path / "absent.toml")

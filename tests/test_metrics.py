@@ -5,7 +5,7 @@ import itertools
 import json
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -37,16 +37,14 @@ from eval.metrics import (
     paired_bootstrap,
     percentile,
     plain,
-    precision,
     recall,
     reciprocal_rank,
     risk_coverage,
-    score_run,
     sentence_hit,
-    squad_report,
     standard_error,
 )
 from eval.questions import Question, load_set
+from rag.normal import words_f1
 
 load = functools.cache(load_set)
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -66,10 +64,6 @@ class TestRanking:
         assert recall(self.RANKING, self.GOLD, 3) == 2 / 4
         assert recall(self.RANKING, {"x": 0}, 3) == 0
 
-    def test_precision_divides_by_k_also_beyond_the_end(self) -> None:
-        assert precision(self.RANKING, self.GOLD, 4) == 2 / 4
-        assert precision(self.RANKING, self.GOLD, 10) == 3 / 10
-
     def test_reciprocal_rank(self) -> None:
         assert reciprocal_rank(("x", "y", "b"), self.GOLD) == 1 / 3
         assert reciprocal_rank(("x", "y", "b"), self.GOLD, 2) == 0
@@ -84,11 +78,6 @@ class TestRanking:
         assert ndcg(self.RANKING, self.GOLD, 10) == pytest.approx(dcg / ideal)
         assert ndcg(self.RANKING, self.GOLD, 1) == pytest.approx(1 / 3)
         assert ndcg(self.RANKING, {"x": 0, "y": -1}) == 0
-
-    def test_a_query_that_the_run_lacks_counts_0(self) -> None:
-        run = {"q1": ["a"], "nobody judged": ["a"]}
-        qrels = {"q1": {"a": 1}, "q2": {"a": 1}}
-        assert score_run(run, qrels, reciprocal_rank) == {"q1": 1.0, "q2": 0.0}
 
     def test_a_document_twice_is_refused(self) -> None:
         for measure in (reciprocal_rank, average_precision, ndcg):
@@ -112,7 +101,6 @@ class TestRanking:
         ours: dict[str, Callable[..., float]] = {
             "R@1": lambda r, g: recall(r, g, 1),
             "R@10": lambda r, g: recall(r, g, 10),
-            "P@5": lambda r, g: precision(r, g, 5),
             "RR": reciprocal_rank,
             "RR@10": lambda r, g: reciprocal_rank(r, g, 10),
             "AP": average_precision,
@@ -122,8 +110,8 @@ class TestRanking:
         }
         for name, measure in ours.items():
             theirs = ir_measures.calc_aggregate([ir_measures.parse_measure(name)], qrels, scored)
-            values = score_run(run, qrels, measure)
-            assert mean(list(values.values())) == pytest.approx(next(iter(theirs.values())), abs=1e-12), name
+            values = [measure(run.get(query, []), gold) for query, gold in qrels.items()]
+            assert mean(values) == pytest.approx(next(iter(theirs.values())), abs=1e-12), name
 
 
 class TestSpans:
@@ -182,19 +170,6 @@ class TestSpans:
         assert answer_scores(Question("q", "?", ("iron", "glass"), multi=True), ["glass"]) == (0, 1 / 2)
         assert answer_scores(Question("q", "?", answerable=False), []) == (1, 1)
 
-    def test_the_two_versions_differ_on_empty_words(self) -> None:
-        questions = [Question("q", "?", ("the",))]
-        assert squad_report(questions, {"q": "an"}, "1.1") == {"exact": 100, "f1": 0, "total": 1}
-        both = squad_report(questions, {"q": "an"}, "2.0")
-        assert (both["exact"], both["f1"]) == (100, 100)
-        with pytest.raises(ValueError, match=r"3\.0"):
-            squad_report(questions, {}, "3.0")
-
-    def test_a_missing_prediction_counts_0(self) -> None:
-        questions = [Question("a", "?", ("x",)), Question("b", "?", answerable=False)]
-        report = squad_report(questions, {"a": "x"}, "2.0")
-        assert (report["exact"], report["HasAns_exact"], report["NoAns_exact"]) == (50, 100, 0)
-
     def test_holds_whole_words_only(self) -> None:
         assert plain("US$38 billion – the “deal”") == "38 billion deal"
         assert holds("It cost US$38 billion.", ["$38 billion"])
@@ -212,6 +187,31 @@ class TestSpans:
         assert citation_precision(cited, question) == 1 / 3
         assert citation_recall(cited, question) == 1 / 2
         assert (citation_precision([], question), citation_recall([], question)) == (0, 0)
+
+
+def official(questions: Iterable[Question], predictions: Mapping[str, str], version: str) -> dict[str, float]:
+    """What the official script of that version prints for these predictions, in percent.
+
+    A question without a prediction counts 0. Sums run in the set's order, one by one: the last digits come from there.
+    """
+    totals: dict[str, list[float]] = {}
+    for question in questions:
+        exact, overlap = 0.0, 0.0
+        text = predictions.get(question.id)
+        if text is not None and version == "2.0":
+            exact, overlap = exact_match(text, question.answers), f1(text, question.answers)
+        elif text is not None:  # every answer counts as it stands, and two empty sides share no word
+            said, golds = normalise(text), list(map(normalise, question.answers))
+            exact = float(said in golds)
+            overlap = max(words_f1(said.split(), gold.split()) for gold in golds)
+        for part in ("", "HasAns_" if question.answerable else "NoAns_"):
+            sums = totals.setdefault(part, [0.0, 0.0, 0.0])
+            sums[:] = sums[0] + exact, sums[1] + overlap, sums[2] + 1
+    return {
+        f"{part}{name}": 100.0 * total / count
+        for part, (exact, overlap, count) in totals.items()
+        for name, total in (("exact", exact), ("f1", overlap))
+    }
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"the published predictions are not there: {DATA}")
@@ -243,7 +243,7 @@ class TestSpans:
 )
 def test_the_official_digits(data: str, version: str, predictions: str, expected: dict[str, float]) -> None:
     texts = json.loads((DATA / "oracle" / f"{predictions}.json").read_text())
-    report = squad_report(load(DATA / "open" / data / "squad.json").questions, texts, version)
+    report = official(load(DATA / "open" / data / "squad.json").questions, texts, version)
     assert {name: report[name] for name in expected} == expected
 
 
