@@ -16,7 +16,7 @@ from eval.compare import check_fit, compare
 from eval.corpus import hashes_file, met, opened
 from eval.fingerprint import fingerprint
 from eval.gates import DEFAULT, LOSS, Gates, check, check_losses, gate_name, load_gates, place, stored
-from eval.harness import Result, evaluate, mode_of
+from eval.harness import ALTERNATIVES, Result, evaluate, mode_of
 from eval.outputs import write_predictions, write_run
 from eval.questions import QuestionSet, check_documents, load_set
 from eval.report import Report, report_json, report_text
@@ -28,7 +28,6 @@ from rag.render import safe_line
 from rag.terminal import print_json
 
 PASSED, NOT_MET = 0, 1
-ALTERNATIVES = 3
 
 
 def open_index(root: Path) -> Library:

@@ -29,6 +29,8 @@ from index.passage import Hit
 from rag.answer import Answer, Citation
 from rag.copies import to_read
 
+ALTERNATIVES = 3
+"""How many are asked for beside an answer: what sentence hit@3 needs, whatever users see."""
 KEPT = Counter({"missed": 500, "right": 200})
 """Of how many questions a report keeps the passages, so that memory stays flat however large the set."""
 
@@ -72,13 +74,13 @@ def evaluate(
     question_set: QuestionSet,
     pipeline: Asked,
     *,
-    k: int = 3,
+    k: int = ALTERNATIVES,
     given_paragraph: bool = False,
     without_gold: bool = False,
     passages: bool = False,
     progress: Progress | None = None,
 ) -> Result:
-    """Ask every question and score what comes out; ``k`` alternatives are asked for (3: what sentence hit@3 needs).
+    """Ask every question and score what comes out; ``k`` alternatives are asked for.
 
     Given the paragraph, questions without a gold document are left out; without gold, those without a gold answer. The
     same digits come out of the same index, reader and set, all but latency and memory. With ``passages``, rows keep
@@ -97,7 +99,7 @@ def ask_all(
     pipeline: Asked,
     *,
     mode: str = "open",
-    k: int = 3,
+    k: int = ALTERNATIVES,
     passages: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[tuple[Row, Answer | None]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from index.errors import InputError
 from index.passage import Hit
 from index.search import Index
-from rag.answer import Answer, refusal
+from rag.answer import ALTERNATIVES, Answer, refusal
 from rag.calibrate import Calibration, reason
 from rag.copies import FOUND, to_read
 from rag.evidence import Group, candidate, grouped, part
@@ -17,7 +17,6 @@ from rag.readers import load_reader
 from rag.shape import items, likeness, shaped, wanted
 
 MAX_QUESTION = 2000
-_NONE: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +42,21 @@ class Pipeline:
         """Open the index at ``root`` with the embedded reader, or the one named; raises RagError, never falls back."""
         return cls(Index.open(root), load_reader(reader))
 
-    def search(self, query: str, k: int = 10, exclude: frozenset[int] = _NONE) -> list[Hit]:
+    def search(self, query: str, k: int = 10, exclude: frozenset[int] = frozenset()) -> list[Hit]:
         """The ``k`` best passages, those with ids in ``exclude`` taken away; InputError for an unusable query."""
         return self.index.search(checked(query), k, exclude)
 
-    def ask(self, question: str, k: int = 3, exclude: frozenset[int] = _NONE) -> Answer:
+    def ask(self, question: str, k: int = ALTERNATIVES, exclude: frozenset[int] = frozenset()) -> Answer:
         """Answer ``question`` with up to ``k`` alternatives; InputError for one that is empty or too long."""
         return self.trace(question, k, exclude).answer
 
-    def trace(self, question: str, k: int = 3, exclude: frozenset[int] = _NONE) -> Trace:
+    def trace(self, question: str, k: int = ALTERNATIVES, exclude: frozenset[int] = frozenset()) -> Trace:
         """As ``ask``, with what led to the answer."""
         started = time.perf_counter()
         hits = self.search(question, FOUND, exclude)
         return self.trace_from(question, hits, k, retrieve_ms=1000 * (time.perf_counter() - started))
 
-    def trace_from(self, question: str, hits: Sequence[Hit], k: int = 3, retrieve_ms: float = 0.0) -> Trace:
+    def trace_from(self, question: str, hits: Sequence[Hit], k: int = ALTERNATIVES, retrieve_ms: float = 0.0) -> Trace:
         """As ``trace``, from these hits alone: those of them that ``to_read`` chooses."""
         started = time.perf_counter()
         read, unread, spans, groups = read_groups(question, hits, self.index, self.reader)
