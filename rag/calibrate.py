@@ -1,10 +1,10 @@
 """Scores -> a probability, and the decision to answer or not.
 
-Fused scores order passages within one query; of the embedded reader's confidence only that order is part (``place``).
-What feeds it are signals that compare between questions (cosine, share of the query's idf mass matched, the reader's
-margin, agreement between passages, and between the reader and the retriever's order). Their logistic combination
-(Platt, "Probabilistic outputs for support vector machines", 1999) was fitted on questions that the weights never saw,
-by ``eval.calibration``; the coefficients stand in
+Fused scores order passages within one query, and nothing but that order is part of a confidence (``place``, and a whole
+sentence's score). What feeds it are signals that compare between questions (cosine, share of the query's idf mass
+matched, the reader's margin, agreement between passages, and between the reader and the retriever's order). Their
+logistic combination (Platt, "Probabilistic outputs for support vector machines", 1999) was fitted on questions that the
+weights never saw, by ``eval.calibration``; the coefficients stand in
 ``rag/models/calibration.json`` and, for readers that do not ship, in the user's data folder.
 """
 

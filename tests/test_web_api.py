@@ -46,7 +46,7 @@ def test_documents_and_status(client: TestClient, pipeline: Pipeline) -> None:
     assert list(status) == [
         "generation", "created", "documents", "passages", "encoder", "reader", "bytes", "stale", "trouble",
     ]  # fmt: skip
-    assert (status["stale"], status["trouble"], status["reader"]) == (False, None, "sentences@1")
+    assert (status["stale"], status["trouble"], status["reader"]) == (False, None, "sentences@2")
 
 
 @pytest.mark.parametrize(
