@@ -42,7 +42,7 @@ def shown_text(library: Library, passage: Passage) -> str:
     """The passage's text at its length, masked characters as NUL: out of it come the words that both searches see.
 
     Where a mask parts no words (a soft hyphen, a mark of emphasis) what stands around it is one word; so
-    ``index.sentences.plain`` takes the NULs out.
+    ``index.sentences.joined`` takes the NULs out.
     """
     return blanked(library.document(passage.doc_id), passage.start, passage.end)
 

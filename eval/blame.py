@@ -93,6 +93,12 @@ def right_words(question: Question, words: Sequence[str], *, whole: bool) -> boo
     return whole and (all(held) if question.multi else any(held))
 
 
+def reached(hits: Sequence[Hit]) -> list[Hit]:
+    """The hits that get as far as the reader: those read, and those passed over, of which it reads every sentence."""
+    read, passed = to_read(hits)
+    return read + passed
+
+
 class Blamer:
     """The documents that a set's questions name, as the index holds them: where each answer stands, and who lost it."""
 
@@ -129,8 +135,7 @@ class Blamer:
         if not searched:  # the whole documents were handed over
             return Blame("reader", isolated=isolated)
         fused = _rank([hit.passage.passage_id for hit in hits], rows)
-        read, passed = to_read(hits)  # of what is passed over every sentence is read elsewhere
-        if any(hit.passage.passage_id in rows for hit in read + passed):
+        if any(hit.passage.passage_id in rows for hit in reached(hits)):
             return Blame("reader", fused, isolated=isolated)
         sparse, dense = self._arms(question, rows)
         return Blame(_arm(sparse, dense), fused, sparse, dense, isolated)

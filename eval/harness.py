@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from eval.asked import Asked
-from eval.blame import Blame, Blamer, best_citation, is_right, said
+from eval.blame import Blame, Blamer, best_citation, is_right, reached, said
 from eval.figures import Figure, Row, figures_of
 from eval.fingerprint import fingerprint
 from eval.holders import Holders, Sentences
@@ -27,7 +27,6 @@ from index.errors import InputError
 from index.fusion import DEPTH
 from index.passage import Hit
 from rag.answer import Answer, Citation
-from rag.copies import to_read
 
 ALTERNATIVES = 3
 """How many are asked for beside an answer: what sentence hit@3 needs, whatever users see."""
@@ -197,8 +196,7 @@ class _Asker:
     ) -> Row:
         row = _row(question, answer, self._mode, timings, ranking)
         if answer is None:
-            read, passed = to_read(hits)
-            row = replace(row, right=any(hit.passage.doc_id in question.documents for hit in read + passed))
+            row = replace(row, right=any(hit.passage.doc_id in question.documents for hit in reached(hits)))
         if row.right:
             return row
         if self._mode == "without_gold":

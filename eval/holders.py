@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from eval.asked import Library, shown_sentences, shown_text
 from eval.questions import Question
 from eval.spans import holds, plain
-from index.sentences import plain as joined
+from index.sentences import joined
 from index.tokens import STOP_WORDS
 from rag.normal import normalise
 

@@ -26,7 +26,7 @@ def report_html(report: Report) -> str:
     environment = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["plain"] = safe_line
+    environment.filters["safe_line"] = safe_line
     hashes = {f"{kind}_hash": _hash(environment.get_template(f"report.{kind}").render()) for kind in ("js", "css")}
     heading, stages = report.blame
     comparison = report.comparison

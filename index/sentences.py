@@ -145,7 +145,7 @@ def blanked(document: Document, start: int = 0, end: int | None = None) -> str:
     return "".join([*parts, text[position:stop]])
 
 
-def plain(shown: str, span: Span) -> str:
+def joined(shown: str, span: Span) -> str:
     """The words of a span of blanked text, one space between them."""
     return " ".join(shown[span[0] : span[1]].replace(BLANK, "").split())
 

@@ -12,7 +12,7 @@ from index.sentences import (
     blanked,
     block_sentences,
     blocks,
-    plain,
+    joined,
 )
 
 BUDGET = 110
@@ -46,7 +46,7 @@ def split(
     shown = blanked(document)
     found = list(blocks(document, shown))
     by_block = [list(block_sentences(shown, block)) for block in found]
-    texts = [plain(shown, span) for spans in by_block for span in spans]
+    texts = [joined(shown, span) for spans in by_block for span in spans]
     counts = count_tokens(texts) if texts else []
     if len(counts) != len(texts):
         raise ValueError(f"{len(counts)} token counts for {len(texts)} sentences")
@@ -76,7 +76,7 @@ def search_text(document: Document, passage: Passage) -> str:
         if parts:
             ends = len(NEWLINE.findall(document.text, before, start))
             parts.append("\n" if ends > int(document.hard_wrapped) else " ")
-        parts.append(plain(shown, (start - passage.start, end - passage.start)))
+        parts.append(joined(shown, (start - passage.start, end - passage.start)))
         before = end
     return "".join(parts)
 

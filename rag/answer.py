@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 
 from index.passage import Document, Span
 
-ALTERNATIVES = 3
-"""How many other answers stand beside the one that is given, unless asked otherwise."""
 LINE_END = re.compile(r"\r\n|\r|\n")
 REASONS = ("not_found", "weak", "empty_index")
 

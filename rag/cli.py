@@ -51,8 +51,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    from rag import __version__
-    from rag.answer import ALTERNATIVES
+    from rag import ALTERNATIVES, __version__
 
     parser = _Parser(prog="rag", description="Ask a folder of articles a question and get the exact words, cited.")
     parser.add_argument("--version", action="version", version=f"citespan {__version__}")

@@ -8,7 +8,8 @@ from pathlib import Path
 from index.errors import InputError
 from index.passage import Hit
 from index.search import Index
-from rag.answer import ALTERNATIVES, Answer, refusal
+from rag import ALTERNATIVES
+from rag.answer import Answer, refusal
 from rag.calibrate import Calibration, reason
 from rag.copies import FOUND, to_read
 from rag.evidence import Group, candidate, grouped, part
@@ -69,10 +70,8 @@ class Pipeline:
     def _answer(
         self, question: str, hits: Sequence[Hit], groups: Sequence[Group], k: int, unread: Sequence[Hit]
     ) -> Answer:
-        if not hits:
-            return refusal(question, "not_found" if len(self.index) else "empty_index")
         if not groups:
-            return refusal(question, "not_found")
+            return refusal(question, "not_found" if len(self.index) else "empty_index")
         sure = self.calibration.confidence(groups, 0)
         answered = sure >= self.calibration.threshold
         several = items(groups) if answered and wanted(question) == "list" else groups[:1]

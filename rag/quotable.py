@@ -1,6 +1,7 @@
 """What of a passage a quote may hold: the stretches of its sentences, and its text as a reader of the page sees it."""
 
 import re
+from functools import lru_cache
 
 from index.passage import Passage, Span
 from index.tokens import INVISIBLE, LINE_HYPHEN, RAISED
@@ -27,6 +28,7 @@ def stretches(passage: Passage) -> list[tuple[Span, Span]]:
     return [(stretch, sentence) for stretch, sentence in found if stretch[0] < stretch[1]]
 
 
+@lru_cache(maxsize=32)  # asked for each of a passage's many spans
 def visible(passage: Passage) -> str:
     """The passage's text with what is masked in it blanked, at the same length."""
     text = passage.text

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 
-from rag.answer import ALTERNATIVES
+from rag import ALTERNATIVES
 from rag.pipeline import MAX_QUESTION, checked
 from rag.render import answer_json, document_json, documents_json, hits_json, json_line, status_json
 from web import schema

@@ -15,8 +15,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.staticfiles import StaticFiles
 
 from index.errors import InputError, RagError
-from rag import __version__
-from rag.answer import ALTERNATIVES
+from rag import ALTERNATIVES, __version__
 from rag.pipeline import MAX_QUESTION, checked
 from rag.render import json_line, safe_line
 from web import view

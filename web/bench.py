@@ -17,7 +17,7 @@ from statistics import median
 from urllib.parse import urlencode
 
 from index.errors import InputError
-from rag.answer import ALTERNATIVES
+from rag import ALTERNATIVES
 from rag.corpus import refreshed
 from rag.pipeline import Pipeline
 from rag.terminal import exit_code
