@@ -29,7 +29,7 @@ from eval.holders import Holders
 from eval.paragraphs import whole
 from eval.questions import Question, QuestionSet, load_set
 from eval.spans import exact_match, f1
-from index.minilm import Precision, model_folder
+from index.minilm import Precision, layer_count, model_folder
 from index.passage import Document, Hit
 from index.search import Index
 from rag.calibrate import Calibration
@@ -117,8 +117,10 @@ def export(folder: Path) -> None:
 
     base = load_file(model_folder() / "model.safetensors")
     tensors = {f"bert.{name}": tensor for name, tensor in base.items() if not name.startswith("pooler")}
-    tensors |= load_file(Path(__file__).parent.parent / "rag" / FILE)
-    model = BertForQuestionAnswering(BertConfig.from_pretrained(str(model_folder())))
+    learnt = load_file(Path(__file__).parent.parent / "rag" / FILE)
+    tensors |= learnt
+    config = BertConfig.from_pretrained(str(model_folder()), num_hidden_layers=layer_count(learnt))
+    model = BertForQuestionAnswering(config)
     model.load_state_dict({name: tensor.to(torch.float32) for name, tensor in tensors.items()}, strict=False)
     model.save_pretrained(folder)
     AutoTokenizer.from_pretrained(str(model_folder())).save_pretrained(folder)

@@ -16,7 +16,7 @@ import json
 import mmap
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -68,10 +68,18 @@ _EMBEDDING_SHAPES = {
 _MAX_HEADER = 1 << 20  # bytes of a safetensors header; this model's has 11 KB
 
 
-def layer_shapes() -> dict[str, tuple[int, ...]]:
-    """Names (without a leading ``bert.``) and shapes of the encoder layers' tensors, as transformers stores them."""
+def layer_count(names: Iterable[str]) -> int:
+    """How many encoder layers the tensors of these names, as transformers writes them, make up."""
+    return sum(name.endswith(".attention.self.query.weight") for name in names)
+
+
+def layer_shapes(first: int = 0) -> dict[str, tuple[int, ...]]:
+    """Names (without a leading ``bert.``) and shapes of the tensors of six encoder layers, as transformers stores them.
+
+    ``first`` is the number of the first of the six.
+    """
     shapes: dict[str, tuple[int, ...]] = {}
-    for n in range(LAYERS):
+    for n in range(first, first + LAYERS):
         for name, (inputs, outputs) in LINEARS.items():
             shapes[f"encoder.layer.{n}.{name}.weight"] = (outputs, inputs)
             shapes[f"encoder.layer.{n}.{name}.bias"] = (outputs,)
@@ -236,18 +244,19 @@ class Embeddings:
 
 
 class Layers:
-    """The six encoder layers, in onnxruntime.
+    """Six encoder layers, in onnxruntime; a network of twelve is two of these in a row.
 
     ``tensors``: named as in transformers (``bert.encoder.layer.0.attention.self.query.weight``; the leading
     ``bert.`` may be missing), float32 or float16; others than the layers' are ignored. A missing or misshapen
-    tensor is a ModelError. Calls may come from several threads at once.
+    tensor is a ModelError. Calls may come from several threads at once. ``first``: the number, in ``tensors``, of the
+    first of the six.
 
     ``precision``: "fp32", or "int8": the weights of the linear maps are quantised here, symmetrically per output
     channel (see ``quantised``), their inputs while running, each token by its own scale; everything else stays in
     float32.
     """
 
-    def __init__(self, tensors: Mapping[str, npt.NDArray[Any]], precision: Precision) -> None:
+    def __init__(self, tensors: Mapping[str, npt.NDArray[Any]], precision: Precision, first: int = 0) -> None:
         """Start the session. It runs on its caller's thread alone: texts are read side by side by ``in_parallel``."""
         # Its Linux builds queue events on disk and send them to their maker; only the environment, before the library
         # is loaded, keeps them from it.
@@ -255,7 +264,8 @@ class Layers:
         import onnxruntime
 
         plain = {name.removeprefix("bert."): tensor for name, tensor in tensors.items()}
-        fed = _fused(_expect(plain, layer_shapes(), "the encoder layers"))
+        names = zip(layer_shapes(), _expect(plain, layer_shapes(first), "the encoder layers").values(), strict=True)
+        fed = _fused(dict(names))
         if precision == "int8":
             for name in [name for name in fed if name.endswith(".weight") and "LayerNorm" not in name]:
                 linear = name.removesuffix(".weight")

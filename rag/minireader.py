@@ -1,4 +1,4 @@
-"""The embedded reader's network: MiniLM with six layers and a span head of its own, in onnxruntime, without torch.
+"""The embedded reader's network: a BERT of six or more layers, 384 wide, with a span head; in onnxruntime, without torch.
 
 The layers and the head stand in ``rag/models/reader.safetensors`` (float16; its card beside it says how they were
 trained); the embeddings are the embedded encoder's own, unchanged.
@@ -12,7 +12,7 @@ from importlib import resources
 import numpy as np
 
 from index.errors import ModelError
-from index.minilm import Embeddings, Layers, Precision, encode_texts, in_parallel, weights
+from index.minilm import LAYERS, Embeddings, Layers, Precision, encode_texts, in_parallel, layer_count, weights
 from rag.spans import Floats, Window
 
 SHA256 = "0bfdc61684cd29eb276c4fee6fea1e63e4df65d5b3d4755e3991158618069cdd"
@@ -38,7 +38,7 @@ class MiniReader:
         self.identity = IDENTITY
         self._head, self._bias = (tensors[name].astype(np.float32) for name in HEAD_ROWS)
         self._embed = Embeddings(weights())
-        self._layers = Layers(tensors, precision)
+        self._layers = [Layers(tensors, precision, first) for first in range(0, layer_count(tensors), LAYERS)]
 
     def windows(self, question: str, texts: Sequence[str]) -> list[Window]:
         """Cover each text by windows of at most ``TOKENS`` tokens, neighbours sharing ``STRIDE``."""
@@ -60,7 +60,10 @@ class MiniReader:
 
     def _read(self, window: Window) -> Floats:
         types = (np.arange(len(window.ids)) >= window.first).astype(np.int64)
-        values = self._layers.run(self._embed(window.ids, types)) @ self._head.T + self._bias
+        hidden = self._embed(window.ids, types)
+        for six in self._layers:
+            hidden = six.run(hidden)
+        values = hidden @ self._head.T + self._bias
         return np.concatenate([values[:1], values[window.first : window.first + len(window.offsets)]])
 
 

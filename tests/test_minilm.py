@@ -69,6 +69,19 @@ def test_the_graph_computes_berts_equations(tensors: dict[str, np.ndarray], embe
     np.testing.assert_allclose(hidden, reference(tensors, embedded), atol=2e-5)
 
 
+def test_layers_from_the_seventh_on_are_those_of_a_network_of_twelve(
+    tensors: dict[str, np.ndarray], embedded: np.ndarray
+) -> None:
+    later = {f"bert.{name}": tensors[f"bert.{low}"] for name, low in zip(layer_shapes(6), layer_shapes(), strict=True)}
+    assert not later.keys() & tensors.keys()
+    other = {name: tensor[::-1] for name, tensor in tensors.items()}  # what stands before is not looked at
+    np.testing.assert_array_equal(
+        Layers(other | later, "fp32", first=6).run(embedded), Layers(tensors, "fp32").run(embedded)
+    )
+    with pytest.raises(ModelError, match=r"layer\.6\.attention\.self\.query\.weight is missing"):
+        Layers(tensors, "fp32", first=6)
+
+
 def test_int8_stays_near_fp32(tensors: dict[str, np.ndarray], embedded: np.ndarray) -> None:
     exact = Layers(tensors, "fp32").run(embedded)
     near = Layers(tensors, "int8").run(embedded)

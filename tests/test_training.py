@@ -61,6 +61,33 @@ def test_weights_that_are_no_safetensors_file(tmp_path: Path) -> None:
         load_reader(place, seed=0)
 
 
+def test_weights_of_something_else_are_no_start(tmp_path: Path) -> None:
+    write_tensors(tmp_path / "other.safetensors", {"conv.weight": torch.zeros(2, 2)}, {})
+    with pytest.raises(ModelError, match="holds no encoder layers"):
+        load_reader(tmp_path / "other.safetensors", seed=0)
+
+
+def test_an_encoder_of_another_depth_is_a_start(tmp_path: Path) -> None:
+    layer = "encoder.layer.{}."
+    base = load_file(model_folder() / "model.safetensors")
+    deeper = dict(base)
+    for name, tensor in base.items():
+        if name.startswith(layer.format(5)):
+            deeper[name.replace(layer.format(5), layer.format(6))] = tensor.clone()
+    write_tensors(tmp_path / "encoder.safetensors", deeper, {})
+    reader = load_reader(tmp_path / "encoder.safetensors", seed=3)
+    assert reader.layers == 7
+    written = to_transformers(reader.weights)
+    assert torch.equal(
+        written["bert.encoder.layer.6.output.dense.weight"], written["bert.encoder.layer.5.output.dense.weight"]
+    )
+    sequence = (np.array([CLS, 2000, SEP, 2000, SEP], np.int32), 3)
+    shallow = load_reader(None, seed=3)
+    assert torch.equal(reader.weights["head.w"], shallow.weights["head.w"])
+    with torch.no_grad():
+        assert not torch.allclose(reader.forward(pack([sequence])), shallow.forward(pack([sequence])))
+
+
 def test_a_single_passage_loss_is_the_marginal_likelihood_over_cls_and_passage() -> None:
     logits = torch.arange(14.0).reshape(7, 2) / 3
     given = example(7, 3, (3, 4), (5, 5))
@@ -322,12 +349,15 @@ def test_the_command_trains_both_phases(data: Path, tmp_path: Path, monkeypatch:
 @pytest.mark.slow
 def test_the_command_goes_over_all_questions_once_more(data: Path, tmp_path: Path) -> None:
     arguments = ["--data", str(data), "--out", str(tmp_path), "--work", str(tmp_path / "work"), "--examples", "6"]
+    arguments += ["--init", str(model_folder() / "model.safetensors"), "--learnt", "0"]
     threads = torch.get_num_threads()
     try:
         assert command.main([*arguments, "--phase", "c", "--bf16", "--threads", "1"]) == 0
     finally:
         torch.set_num_threads(threads)
     record = json.loads((tmp_path / "reader.json").read_text())
+    assert record["blend"] == 1.0  # an encoder has no head to average with
+    assert "scores" in record
     assert record["recipe"]["phase"] == "c"
     assert record["recipe"]["bf16"] is True
     assert record["progress"]["groups"] > 6
@@ -392,6 +422,10 @@ def test_the_command_writes_a_mean_and_what_went_in(
         assert mean_command.main([str(out), bad]) == 2
         assert "FILE=SHARE" in capsys.readouterr().err
     assert mean_command.main([str(out), "absent=1"]) == 2
+    write_tensors(two, {name: tensor for name, tensor in load_file(one).items() if ".layer.5." not in name}, {})
+    for order in ((one, two), (two, one)):
+        assert mean_command.main([str(out), *(f"{path}=1" for path in order)]) == 2
+        assert "different depths" in capsys.readouterr().err
 
 
 def test_missing_data_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ on a CPU.
 Names in files are those of transformers' ``BertForQuestionAnswering``; query, key and value live in one matrix here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +22,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from index.errors import ModelError
-from index.minilm import model_folder
+from index.minilm import layer_count, model_folder
 
-LAYERS, WIDTH, HEADS, INNER = 6, 384, 12, 1536
+WIDTH, HEADS = 384, 12
 MAX_POSITIONS = 512
 _EPSILON = 1e-12
 _PARTS = {
@@ -67,6 +67,7 @@ class Reader:
         """Copy ``weights`` to learn from there on; ``embeddings`` (word, position, type, g, b) stay as they are."""
         self.weights = {name: tensor.detach().clone().requires_grad_() for name, tensor in weights.items()}
         self.embeddings = dict(embeddings)
+        self.layers = _layers(self.weights)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return fp32 logits (tokens, 2): start and end, in the order of the packed tokens."""
@@ -75,7 +76,7 @@ class Reader:
             e = self.embeddings
             x = e["word"][batch.ids] + e["position"][batch.positions] + e["type"][batch.types]
             x = F.layer_norm(x, (WIDTH,), e["g"], e["b"], _EPSILON)
-        for n in range(LAYERS):
+        for n in range(self.layers):
             qkv = F.linear(x, w[f"{n}.wqkv"], w[f"{n}.bqkv"])
             mixed = torch.cat([_attend(part) for part in torch.split(qkv, batch.lengths)])
             x = x + F.linear(mixed, w[f"{n}.wo"], w[f"{n}.bo"])
@@ -98,7 +99,7 @@ def _attend(qkv: Tensor) -> Tensor:
 
 
 def load_reader(init: Path | None, seed: int, model: Path | None = None) -> Reader:
-    """Build the network from ``init`` (a reader's file) or, without one, from the embedded encoder and a random head.
+    """Build the network from ``init`` (a reader's file or an encoder's) or, without one, from the embedded encoder.
 
     ``model`` is the folder of the embedded encoder; its embeddings are always used, frozen. The head of a fresh reader
     is drawn from N(0, 0.02), as BERT's own. Raises ModelError when a file is missing or lacks a tensor.
@@ -112,15 +113,21 @@ def load_reader(init: Path | None, seed: int, model: Path | None = None) -> Read
             "g": base["embeddings.LayerNorm.weight"],
             "b": base["embeddings.LayerNorm.bias"],
         }
-        if init is None:
+        learnt = base if init is None else _read(init)
+        if not layer_count(learnt):
+            raise ModelError(f"{init or 'the embedded model'}: holds no encoder layers; give a reader or an encoder")
+        if "qa_outputs.weight" not in learnt:  # an encoder
             head = torch.randn(2, WIDTH, generator=torch.Generator().manual_seed(seed)) * 0.02
-            learnt = {f"bert.{name}": tensor for name, tensor in base.items()}
+            learnt = {f"bert.{name.removeprefix('bert.')}": tensor for name, tensor in learnt.items()}
             learnt |= {"qa_outputs.weight": head, "qa_outputs.bias": torch.zeros(2)}
-        else:
-            learnt = _read(init)
         return Reader(from_transformers(learnt), {name: tensor.float() for name, tensor in embeddings.items()})
     except KeyError as error:
         raise ModelError(f"{init or 'the embedded model'}: tensor {error} is missing; give a reader's file") from error
+
+
+def has_head(path: Path) -> bool:
+    """Whether ``path`` holds a reader and not an encoder alone; ModelError when it holds no tensors."""
+    return "qa_outputs.weight" in _read(path)
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -132,10 +139,14 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise ModelError(f"{path}: no safetensors file ({error}); give the weights of a reader") from error
 
 
+def _layers(weights: Iterable[str]) -> int:
+    return sum(name.endswith(".wqkv") for name in weights)
+
+
 def from_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Internal names, fp32, from those of ``BertForQuestionAnswering``."""
     weights = {"head.w": tensors["qa_outputs.weight"].float(), "head.b": tensors["qa_outputs.bias"].float()}
-    for n in range(LAYERS):
+    for n in range(layer_count(tensors)):
         prefix = f"bert.encoder.layer.{n}."
         for short, kind in (("wqkv", "weight"), ("bqkv", "bias")):
             parts = [tensors[f"{prefix}attention.self.{name}.{kind}"].float() for name in ("query", "key", "value")]
@@ -146,7 +157,12 @@ def from_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def mean(parts: Sequence[tuple[Mapping[str, Tensor], float]]) -> dict[str, Tensor]:
-    """The mean of several sets of weights, each with its share (Wortsman et al. 2022, arXiv:2203.05482)."""
+    """The mean of several sets of weights, each with its share (Wortsman et al. 2022, arXiv:2203.05482).
+
+    ModelError when they are not of one depth.
+    """
+    if len({_layers(weights) for weights, _ in parts}) > 1:
+        raise ModelError("readers of different depths have no mean: give readers trained on from one another")
     total = sum(share for _, share in parts)
     return {
         name: torch.stack([weights[name].detach() * (share / total) for weights, share in parts]).sum(0)
@@ -157,7 +173,7 @@ def mean(parts: Sequence[tuple[Mapping[str, Tensor], float]]) -> dict[str, Tenso
 def to_transformers(weights: Mapping[str, Tensor], dtype: torch.dtype = torch.float16) -> dict[str, Tensor]:
     """The inverse of ``from_transformers``, contiguous and in ``dtype``."""
     tensors = {"qa_outputs.weight": weights["head.w"], "qa_outputs.bias": weights["head.b"]}
-    for n in range(LAYERS):
+    for n in range(_layers(weights)):
         prefix = f"bert.encoder.layer.{n}."
         for short, kind in (("wqkv", "weight"), ("bqkv", "bias")):
             for name, part in zip(("query", "key", "value"), weights[f"{n}.{short}"].chunk(3), strict=True):

@@ -3,12 +3,12 @@
 Phase A reads a question's own passage; phase B tells passages apart (see ``examples``). Two more come only when asked
 for: phase C goes over all questions once more, both ways at once, and phase D ends on news. What is written is the
 average of the weights started from and those learnt, which holds up better on text of another kind than either
-(Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", arXiv:2109.01903). ``reader.json`` is the last phase's
-record; where weights were averaged, its ``scores`` are named ``scores_learnt`` there, being those of the weights learnt
-and not of the file beside it. DIR of ``--data`` holds ``squad11_train/squad.json`` and
-``fairytaleqa_train/squad.json``; sets for measuring, where given, come from ``--measure`` (``squad11_dev``,
-``squadshifts_amazon``, ``squad20_dev``, each with a ``squad.json``). A killed run goes on from its last checkpoint when
-started again with the same arguments.
+(Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", arXiv:2109.01903); where that was an encoder without a
+head (``rag.training.start``), it is what was learnt. ``reader.json`` is the last phase's record; where weights were
+averaged, its ``scores`` are named ``scores_learnt`` there, being those of the weights learnt and not of the file beside
+it. DIR of ``--data`` holds ``squad11_train/squad.json`` and ``fairytaleqa_train/squad.json``; sets for measuring, where
+given, come from ``--measure`` (``squad11_dev``, ``squadshifts_amazon``, ``squad20_dev``, each with a ``squad.json``). A
+killed run goes on from its last checkpoint when started again with the same arguments.
 
 With glibc, ``MALLOC_MMAP_THRESHOLD_=8000000000 MALLOC_TRIM_THRESHOLD_=8000000000`` in the environment spares
 some 15 % of the processor's time: activations are freed to the heap and not to the system.
@@ -39,7 +39,7 @@ from rag.training.examples import (
     split_questions,
 )
 from rag.training.loop import Progress, Recipe, Trainer, groups_hash, write_tensors
-from rag.training.network import Reader, load_reader, mean, to_transformers
+from rag.training.network import Reader, has_head, load_reader, mean, to_transformers
 from rag.training.retrieved import UNANSWERABLE, Passages, drawn_groups, retrieved_groups
 from rag.training.score import evaluate, evaluate_groups
 
@@ -76,7 +76,7 @@ class Settings:
 SETTINGS = {
     "a": Settings(1.2e-4, 0.25, 20),
     "b": Settings(5e-5, 0.0, 24, 6_000),
-    "c": Settings(1.2e-4, 0.0, 24, 20_000, 1 / 3),
+    "c": Settings(1e-4, 0.0, 24, 20_000, 1 / 3),
     "d": Settings(8e-5, 0.0, 24, 4_500, 1 / 3),
 }
 
@@ -125,10 +125,11 @@ def _train(options: argparse.Namespace) -> None:
     if result is not None:
         record = json.loads(result.with_suffix(".json").read_text("utf-8"))
         weights = load_reader(result, options.seed).weights
-        if options.init:
+        blended = options.init is not None and has_head(options.init)
+        if blended:
             record["scores_learnt"] = record.pop("scores")
             weights = mean([(load_reader(options.init, options.seed).weights, 1 - BLEND), (weights, BLEND)])
-        record |= {"blend": BLEND if options.init else 1.0, "sha256_learnt": record.pop("sha256")}
+        record |= {"blend": BLEND if blended else 1.0, "sha256_learnt": record.pop("sha256")}
         target = options.out / "reader.safetensors"
         write_tensors(target, to_transformers(weights), {"record": json.dumps(record)})
         record["sha256"] = hashlib.sha256(target.read_bytes()).hexdigest()
