@@ -1,4 +1,4 @@
-"""The embedded reader's network: a BERT of six or more layers, 384 wide, with a span head; in onnxruntime, without torch.
+"""The embedded reader's network: a BERT of twelve layers, 384 wide, with a span head; in onnxruntime, without torch.
 
 The layers and the head stand in ``rag/models/reader.safetensors`` (float16; its card beside it says how they were
 trained); the embeddings are the embedded encoder's own, unchanged.
@@ -15,7 +15,7 @@ from index.errors import ModelError
 from index.minilm import LAYERS, Embeddings, Layers, Precision, encode_texts, in_parallel, layer_count, weights
 from rag.spans import Floats, Window
 
-SHA256 = "0bfdc61684cd29eb276c4fee6fea1e63e4df65d5b3d4755e3991158618069cdd"
+SHA256 = "9eb1f68e597c9e896ce908641c1575b4cce4f364fd4a78209297aca03bc5203d"
 IDENTITY = f"minilm-reader@{SHA256[:16]}"
 FILE = "models/reader.safetensors"
 TOKENS = 384
