@@ -30,6 +30,8 @@ from index.store import (
 
 KEPT = 2
 """Generations that stay: the current one and the one before it, for those who still read that."""
+_TRIES = 3
+"""How often a folder is made that others remove before it can be locked."""
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -43,13 +45,19 @@ def writing(root: Path, wait: float = 0.0) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     made = False
+    lock = FileLock(root / "writer.lock")
     try:
-        made = _made(root)
-        _refuse_strangers(root)
-        lock = FileLock(root / "writer.lock")
-        with warnings.catch_warnings():  # of file systems that lock nothing: a lock is then a file that exists
-            warnings.filterwarnings("ignore", "flock not supported", UserWarning)
-            lock.acquire(timeout=wait)
+        for more in reversed(range(_TRIES)):
+            try:
+                made = _made(root)
+                _refuse_strangers(root)
+                with warnings.catch_warnings():  # of file systems that lock nothing: a lock is then a file that exists
+                    warnings.filterwarnings("ignore", "flock not supported", UserWarning)
+                    lock.acquire(timeout=wait)
+                break
+            except FileNotFoundError:  # a writer that wrote nothing has just removed the folder
+                if not more:
+                    raise
     except Timeout:
         raise IndexBusy(f"another process is writing the index at {root}: wait until it is done") from None
     except OSError as error:

@@ -50,6 +50,27 @@ def test_numbers_beyond_six_digits_are_in_order(tmp_path: Path) -> None:
     assert generations(tmp_path) == ["gen-1000000", "gen-1000001"]
 
 
+def test_a_folder_that_another_writer_removes_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, looked = tmp_path / "index", publishing._refuse_strangers
+    removed: list[Path] = []
+
+    def remove_first(folder: Path) -> None:
+        if len(removed) < times:
+            removed.append(folder)
+            folder.rmdir()  # as one does who made it and had nothing to write
+        looked(folder)
+
+    monkeypatch.setattr(publishing, "_refuse_strangers", remove_first)
+    times = 1
+    with writing(root):
+        assert (root / "writer.lock").exists()
+    assert removed == [root]
+    assert not root.exists()
+    times = 100  # not for ever
+    with pytest.raises(InputError, match="cannot be written"), writing(root):
+        pass
+
+
 def test_two_writers(tmp_path: Path) -> None:
     publish(tmp_path, 1)
     with writing(tmp_path):
