@@ -347,9 +347,18 @@ def test_the_command_trains_both_phases(data: Path, tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.slow
-def test_the_command_goes_over_all_questions_once_more(data: Path, tmp_path: Path) -> None:
+def test_the_command_goes_over_all_questions_once_more(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared, learnt = command._groups, []
+
+    def groups(*asked: object) -> list[Group]:
+        learnt.append(asked[-1])
+        return prepared(*asked)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(command, "_groups", groups)
     arguments = ["--data", str(data), "--out", str(tmp_path), "--work", str(tmp_path / "work"), "--examples", "6"]
-    arguments += ["--init", str(model_folder() / "model.safetensors"), "--learnt", "0"]
+    arguments += ["--init", str(model_folder() / "model.safetensors")]
     threads = torch.get_num_threads()
     try:
         assert command.main([*arguments, "--phase", "c", "--bf16", "--threads", "1"]) == 0
@@ -357,6 +366,7 @@ def test_the_command_goes_over_all_questions_once_more(data: Path, tmp_path: Pat
         torch.set_num_threads(threads)
     record = json.loads((tmp_path / "reader.json").read_text())
     assert record["blend"] == 1.0  # an encoder has no head to average with
+    assert learnt == [0]  # nor has it seen any question
     assert "scores" in record
     assert record["recipe"]["phase"] == "c"
     assert record["recipe"]["bf16"] is True

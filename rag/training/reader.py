@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--measure", type=Path, help="folder of the sets to report on")
     parser.add_argument("--minutes", type=float, help="time limit of each phase; the learning rate follows it")
     parser.add_argument("--examples", type=int, help="most questions; in b, c, d those with retrieved passages")
-    parser.add_argument("--learnt", type=int, help="questions that --init has learnt; default: 40000 with it, else 0")
+    parser.add_argument("--learnt", type=int, help="questions that --init has learnt; default: 40000, an encoder 0")
     parser.add_argument(
         "--bf16", action="store_true", help="faster where the processor multiplies bfloat16 (avx512_bf16)"
     )
@@ -118,28 +118,30 @@ def _train(options: argparse.Namespace) -> None:
     tokens = Tokens(model_folder())
     sources = read_sources(options.data)
     start = options.init
+    begun = start is not None and has_head(start)  # else an encoder, which has learnt no questions
+    # Once, of --init: that phase B starts from phase A's weights leaves no question out.
+    learnt = options.learnt if options.learnt is not None else STAGE_1_QUESTIONS if begun else 0
     result = None
     for phase in [options.phase] if options.phase else ["a", "b"]:
-        result = _phase(phase, start, options, sources, tokens)
+        result = _phase(phase, start, options, sources, tokens, learnt)
         start = result
     if result is not None:
         record = json.loads(result.with_suffix(".json").read_text("utf-8"))
         weights = load_reader(result, options.seed).weights
-        blended = options.init is not None and has_head(options.init)
-        if blended:
+        if begun:
             record["scores_learnt"] = record.pop("scores")
             weights = mean([(load_reader(options.init, options.seed).weights, 1 - BLEND), (weights, BLEND)])
-        record |= {"blend": BLEND if blended else 1.0, "sha256_learnt": record.pop("sha256")}
+        record |= {"blend": BLEND if begun else 1.0, "sha256_learnt": record.pop("sha256")}
         target = options.out / "reader.safetensors"
         write_tensors(target, to_transformers(weights), {"record": json.dumps(record)})
         record["sha256"] = hashlib.sha256(target.read_bytes()).hexdigest()
         (options.out / "reader.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
-def _phase(phase: str, init: Path | None, options: argparse.Namespace, sources: Sources, tokens: Tokens) -> Path:
+def _phase(
+    phase: str, init: Path | None, options: argparse.Namespace, sources: Sources, tokens: Tokens, learnt: int
+) -> Path:
     """Run one phase; return the path of its weights, beside which its record stands."""
-    # --init, not ``init``: that phase B starts from phase A's weights leaves no question out.
-    learnt = options.learnt if options.learnt is not None else STAGE_1_QUESTIONS if options.init else 0
     _say(f"phase {phase}: preparing")
     reader = load_reader(init, options.seed)  # before the work: it may be missing
     groups = _groups(phase, options, sources, tokens, learnt)
