@@ -1,6 +1,5 @@
 import hashlib
 import json
-import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from rag.training import mean as mean_command
 from rag.training import reader as command
 from rag.training.data import CLS, SEP, Example, Group, Question, Tokens, read_squad
 from rag.training.examples import NEWS, NEWS_HELD
-from rag.training.loop import Recipe, Trainer, batches, group_loss, groups_hash, learning_rate, write_tensors
+from rag.training.loop import Recipe, Trainer, batches, groups_hash, learning_rate, write_tensors
 from rag.training.network import Batch, Reader, load_reader, mean, pack, to_transformers
 from rag.training.score import LONGEST_SPAN, Found, _best, evaluate, evaluate_groups, find
 from tests.towns import write_towns
@@ -88,38 +87,6 @@ def test_an_encoder_of_another_depth_is_a_start(tmp_path: Path) -> None:
         assert not torch.allclose(reader.forward(pack([sequence])), shallow.forward(pack([sequence])))
 
 
-def test_a_single_passage_loss_is_the_marginal_likelihood_over_cls_and_passage() -> None:
-    logits = torch.arange(14.0).reshape(7, 2) / 3
-    given = example(7, 3, (3, 4), (5, 5))
-    start, end = logits[:, 0].tolist(), logits[:, 1].tolist()
-    total_start, total_end = (sum(math.exp(side[i]) for i in (0, 3, 4, 5)) for side in (start, end))
-    expected = -math.log((math.exp(start[3]) + math.exp(start[5])) / total_start)
-    expected -= math.log((math.exp(end[4]) + math.exp(end[5])) / total_end)
-    assert float(group_loss((given,), [logits], 0.5)) == pytest.approx(expected / 2, rel=1e-5)
-    null = -math.log(math.exp(start[0]) / total_start) - math.log(math.exp(end[0]) / total_end)
-    assert float(group_loss((example(7, 3),), [logits], 0.5)) == pytest.approx(null / 2, rel=1e-5)
-
-
-def test_a_shared_loss_counts_margins_over_each_passages_own_null() -> None:
-    draw = torch.Generator().manual_seed(1)
-    parts = [torch.randn(7, 2, generator=draw), torch.randn(9, 2, generator=draw)]
-    group = (example(7, 3, (4, 5)), example(9, 3))
-    loss = float(group_loss(group, parts, 0.0))
-    expected = 0.0
-    for side, place in ((0, 4), (1, 5)):
-        margins = [
-            part[i, side] - part[0, side] for part, end in zip(parts, (6, 8), strict=True) for i in range(3, end)
-        ]
-        total = 1 + sum(math.exp(float(margin)) for margin in margins)
-        expected -= math.log(math.exp(float(parts[0][place, side] - parts[0][0, side])) / total)
-    assert loss == pytest.approx(expected / 2, rel=1e-5)
-    # A constant added to all logits of one passage changes no margin.
-    assert float(group_loss(group, [parts[0], parts[1] + 3], 0.0)) == pytest.approx(loss, rel=1e-5)
-    nothing = (example(7, 3), example(9, 3))
-    lower = [torch.cat([part[:1] + 5, part[1:]]) for part in parts]
-    assert float(group_loss(nothing, lower, 0.5)) < float(group_loss(nothing, parts, 0.5))
-
-
 def test_packed_sequences_do_not_see_each_other(fresh: Reader) -> None:
     rng = np.random.default_rng(0)
     sequences = [(rng.integers(1000, 9000, n).astype(np.int32), 4) for n in (9, 17, 12)]
@@ -177,11 +144,11 @@ def test_a_killed_run_goes_on_to_the_same_weights(fresh: Reader, tmp_path: Path)
 
     original = first.step
 
-    def step(batch: list, progress: float) -> float:  # type: ignore[type-arg]
+    def step(batch: list, progress: float, odds: None) -> float:  # type: ignore[type-arg]
         if first.progress.step == 2:
             first.save()
             raise KilledError
-        return original(batch, progress)
+        return original(batch, progress, odds)
 
     first.step = step  # type: ignore[method-assign]
     with pytest.raises(KilledError):

@@ -1,25 +1,30 @@
 """The training loop: loss, schedule, moving average, and checkpoints that survive a kill.
 
-Given the number of steps and no time limit, the result is a function of data, seed and threads: the order is drawn up
-front and nothing random happens during training. With ``minutes`` the learning rate follows the clock too, and the
-result depends on the machine; what was done stands in the checkpoint's record. The number of threads does not: a
-checkpoint may be taken up with another, for weights that differ in their last digits.
+Given the number of steps and no time limit, the result on a CPU is a function of data, seed and threads: the order is
+drawn up front and nothing but dropout, where there is any, is random during training. With ``minutes`` the learning
+rate follows the clock too, and the result depends on the machine; what was done stands in the checkpoint's record. The
+number of threads does not: a checkpoint may be taken up with another, for weights that differ in their last digits.
 """
 
 import hashlib
 import json
+import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from index.errors import InputError
-from rag.training.data import Example, Group
+from rag.training.data import Group
+from rag.training.loss import loss, targets
 from rag.training.network import Reader, pack
 
 
@@ -30,7 +35,9 @@ class Recipe:
     ``null_weight`` weighs the loss of each passage taken alone, in groups of several; ``minutes`` bounds the time spent
     in steps (None: all steps). ``average`` is the decay of the moving average of the weights, a step. With ``bf16``
     products are computed in bfloat16 (weights, norms and losses stay fp32). ``groups`` is the hash of what is learnt
-    from (``groups_hash``), which the arguments and the code decide; records older than the field have none.
+    from (``groups_hash``), which the arguments and the code decide; records older than the field have none. ``dropout``
+    is the share of units dropped; of the loss ``taught`` is the divergence from a teacher's odds at the temperature
+    ``heat`` (see ``loss``).
     """
 
     phase: str
@@ -48,6 +55,9 @@ class Recipe:
     started_from: str = ""
     bf16: bool = False
     groups: str = ""
+    dropout: float = 0.0
+    taught: float = 0.0
+    heat: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,34 +70,6 @@ class Progress:
     groups: int = 0
     seconds: float = 0.0
     loss: float = 0.0
-
-
-def group_loss(group: Group, logits: Sequence[Tensor], null_weight: float) -> Tensor:
-    """Negative marginal log-likelihood of the right starts and ends of one question; ``logits`` (length, 2) a passage.
-
-    One passage: a softmax over [CLS] and the passage's tokens. Several: one softmax over no answer and the tokens of
-    all passages (Clark & Gardner 2018, "shared normalisation"). There each logit counts less that of [CLS] in its own
-    passage, and no answer is 0, because answering compares spans of several passages by that margin; plus
-    ``null_weight`` times the mean loss of each passage alone.
-    """
-    alone = torch.stack([_passage_loss(example, part) for example, part in zip(group, logits, strict=True)]).mean()
-    if len(group) == 1:
-        return alone
-    margins = [part - part[:1] for part in logits]
-    none = torch.zeros(1, 2)
-    every = [none, *[part[example.first : -1] for example, part in zip(group, margins, strict=True)]]
-    starts = [part[list(example.starts), 0] for example, part in zip(group, margins, strict=True)]
-    ends = [part[list(example.ends), 1] for example, part in zip(group, margins, strict=True)]
-    if not any(example.starts for example in group):
-        starts, ends = [none[:, 0]], [none[:, 1]]
-    gold = torch.cat(starts).logsumexp(0) + torch.cat(ends).logsumexp(0)
-    return (torch.cat(every).logsumexp(0).sum() - gold) / 2 + null_weight * alone
-
-
-def _passage_loss(example: Example, logits: Tensor) -> Tensor:
-    every = torch.cat([logits[:1], logits[example.first : -1]]).logsumexp(0).sum()
-    starts, ends = (list(example.starts), list(example.ends)) if example.starts else ([0], [0])
-    return (every - logits[starts, 0].logsumexp(0) - logits[ends, 1].logsumexp(0)) / 2
 
 
 def groups_hash(groups: Sequence[Group]) -> str:
@@ -128,6 +110,7 @@ class Trainer:
     def __init__(self, reader: Reader, recipe: Recipe, checkpoint: Path) -> None:
         """Start afresh; ``resume`` takes up what ``checkpoint`` holds."""
         self.reader = reader
+        self.reader.dropout = recipe.dropout
         self.recipe = recipe
         self.checkpoint = checkpoint
         self.progress = Progress()
@@ -140,17 +123,18 @@ class Trainer:
             fused=True,
         )
 
-    def step(self, batch: Sequence[Group], progress: float) -> float:
-        """Learn from one batch; return its mean loss a group."""
+    def step(self, batch: Sequence[Group], progress: float, odds: Sequence[NDArray[np.float16]] | None = None) -> float:
+        """Learn from one batch; return its mean loss a group. ``odds``: a teacher's logits of each group."""
         for settings in self._optimiser.param_groups:
             settings["lr"] = learning_rate(self.recipe, progress)
         packed = pack([(example.ids, example.first) for group in batch for example in group])
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.bf16):
-            logits = self.reader.forward(packed)
-        parts = iter(torch.split(logits.float(), packed.lengths))
-        losses = [group_loss(group, [next(parts) for _ in group], self.recipe.null_weight) for group in batch]
-        loss = torch.stack(losses).mean()
-        loss.backward()  # type: ignore[no-untyped-call]
+        device = self.reader.device
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.recipe.bf16):
+            logits = self.reader.forward(packed, learning=True)
+        theirs = None if odds is None else torch.from_numpy(np.concatenate(odds)).to(device).float()
+        right = targets(batch, self.recipe.null_weight).to(device)
+        lost = loss(right, logits, theirs, self.recipe.taught, self.recipe.heat)
+        lost.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(list(self.reader.weights.values()), self.recipe.clip)
         self._optimiser.step()
         self._optimiser.zero_grad()
@@ -158,7 +142,7 @@ class Trainer:
         keep = min(self.recipe.average, (1 + self.progress.step) / (10 + self.progress.step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.values()), list(self.reader.weights.values()), 1.0 - keep)
-        return float(loss.detach())
+        return float(lost.detach())
 
     def save(self) -> None:
         """Write weights, average, optimiser state and progress, in one file, by an atomic rename."""
@@ -175,7 +159,7 @@ class Trainer:
         """Take up the checkpoint, if there is one. Raises InputError when another recipe wrote it."""
         if not self.checkpoint.is_file():
             return False
-        with safe_open(self.checkpoint, "pt") as file:
+        with safe_open(self.checkpoint, "pt", device=str(self.reader.device)) as file:
             record = file.metadata() or {}
             then = Recipe(**json.loads(record.get("recipe", "{}")))
             # The time limit may change between two runs of one recipe: it can be lengthened or cut short.
@@ -196,8 +180,11 @@ class Trainer:
         groups: Sequence[Group],
         report: Callable[[Progress, float], None],
         every_minutes: float = 4.0,
+        odds: Sequence[NDArray[np.float16]] | None = None,
     ) -> Progress:
         """Learn from the groups, in order, from where the checkpoint stands to the last step or the time limit.
+
+        ``odds``: a teacher's logits, (tokens, 2) for each group, the passages one after another.
 
         ``report`` gets the progress and its share of the whole, 0..1, every 20 steps. A checkpoint is written every
         ``every_minutes`` and at the end.
@@ -212,10 +199,10 @@ class Trainer:
                 share = max(share, done.seconds / limit)
             if share >= 1.0:
                 break
-            loss = self.step(plan[done.step], share)
-            now = time.monotonic()
-            mean = loss if done.step == 0 else done.loss + (loss - done.loss) / min(done.step + 1, 100)
             count = done.groups + len(plan[done.step])
+            lost = self.step(plan[done.step], share, None if odds is None else odds[done.groups : count])
+            now = time.monotonic()
+            mean = lost if done.step == 0 else done.loss + (lost - done.loss) / min(done.step + 1, 100)
             self.progress = Progress(done.step + 1, count, done.seconds + now - clock, mean)
             clock = now
             if self.progress.step % 20 == 0:
@@ -226,6 +213,11 @@ class Trainer:
                 clock = time.monotonic()
         self.save()
         return self.progress
+
+
+def say(line: str) -> None:
+    """One line of a run's log, on stderr."""
+    print(f"{time.strftime('%H:%M:%S', time.gmtime())} [{os.getpid()}] {line}", file=sys.stderr, flush=True)
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], record: dict[str, str]) -> None:

@@ -17,10 +17,8 @@ some 15 % of the processor's time: activations are freed to the heap and not to 
 import argparse
 import hashlib
 import json
-import os
 import random
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,14 +29,16 @@ from index.errors import RagError
 from index.minilm import model_folder
 from rag.training.data import Group, Question, Tokens, read_squad
 from rag.training.examples import (
+    NEWS_PASSES,
     STAGE_1_QUESTIONS,
+    UNANSWERABLE_NEWS,
     Sources,
     given_passage,
     read_sources,
     split_news,
     split_questions,
 )
-from rag.training.loop import Progress, Recipe, Trainer, groups_hash, write_tensors
+from rag.training.loop import Progress, Recipe, Trainer, groups_hash, say, write_tensors
 from rag.training.network import Reader, has_head, load_reader, mean, to_transformers
 from rag.training.retrieved import UNANSWERABLE, Passages, drawn_groups, retrieved_groups
 from rag.training.score import evaluate, evaluate_groups
@@ -54,9 +54,6 @@ ALIKE_SHARE = 0.75
 Whoever asks a folder of articles does not have the sentence before them, as the writers of SQuAD's questions had;
 readers lean on shared words where they can (Sugawara et al. 2018, arXiv:1808.09384).
 """
-UNANSWERABLE_NEWS = 1 / 6
-"""Share of the news whose answers are taken away, beside the quarter that has none by its writing."""
-NEWS_PASSES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +139,7 @@ def _phase(
     phase: str, init: Path | None, options: argparse.Namespace, sources: Sources, tokens: Tokens, learnt: int
 ) -> Path:
     """Run one phase; return the path of its weights, beside which its record stands."""
-    _say(f"phase {phase}: preparing")
+    say(f"phase {phase}: preparing")
     reader = load_reader(init, options.seed)  # before the work: it may be missing
     groups = _groups(phase, options, sources, tokens, learnt)
     recipe = Recipe(
@@ -162,12 +159,12 @@ def _phase(
     retrieved = [] if phase == "a" else _held_groups(held, options, sources, tokens)
     trainer = Trainer(reader, recipe, target.with_name(f"phase{phase.upper()}.checkpoint.safetensors"))
     if trainer.resume():
-        _say(f"phase {phase}: going on at step {trainer.progress.step}")
-    _say(f"phase {phase}: {len(groups)} groups, {sum(map(len, groups))} sequences")
+        say(f"phase {phase}: going on at step {trainer.progress.step}")
+    say(f"phase {phase}: {len(groups)} groups, {sum(map(len, groups))} sequences")
 
     def report(progress: Progress, share: float) -> None:
         rate = progress.groups / progress.seconds
-        _say(f"step {progress.step} groups {progress.groups} loss {progress.loss:.4f} {rate:.2f}/s share {share:.3f}")
+        say(f"step {progress.step} groups {progress.groups} loss {progress.loss:.4f} {rate:.2f}/s share {share:.3f}")
 
     progress = trainer.run(groups, report)
     averaged = Reader(trainer.average, reader.embeddings)
@@ -186,7 +183,7 @@ def _phase(
     scores |= _measure(chosen, tokens, options.measure)
     record["sha256"] = hashlib.sha256(target.read_bytes()).hexdigest()
     target.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    _say(json.dumps(record))
+    say(json.dumps(record))
     return target
 
 
@@ -226,10 +223,6 @@ def _measure(reader: Reader, tokens: Tokens, folder: Path | None) -> dict[str, d
         name: read_squad(folder / name / "squad.json") for name in MEASURED if (folder / name / "squad.json").is_file()
     }
     return {name: evaluate(reader, tokens, questions, MEASURED[name]) for name, questions in sets.items()}
-
-
-def _say(line: str) -> None:
-    print(f"{time.strftime('%H:%M:%S', time.gmtime())} [{os.getpid()}] {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -13,22 +13,24 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from index.minilm import token_counts
 from index.passage import Document, Passage
 from index.sparse import Sparse
 from index.split import split
 from index.tokens import tokenize
-from rag.training.data import Example, Group, Question, Tokens, fingerprint, holds, occurrences
+from rag.training.data import CLS, SEP, Example, Group, Question, Tokens, fingerprint, holds, occurrences
 
 PASSAGES = 4
 HITS = 8
 """Hits that negatives are drawn from: the nearest that cannot be right. When it answers, the reader is given more
 (``rag.copies.READ``)."""
+_SPARE = 8
+"""Hits looked at, twice those drawn from and so many more: some may be right."""
 UNANSWERABLE = 0.25
 CHANGED = 0.3
 """Share of the unanswerable ones whose question is changed, where it can be."""
-_DEPTH = 24
 _NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?![\w.,]*\d)")
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][\w-]*[a-z](?: [A-Z][\w-]*[a-z])*")
 
@@ -36,8 +38,9 @@ _NAME = re.compile(r"(?<=[a-z,] )[A-Z][\w-]*[a-z](?: [A-Z][\w-]*[a-z])*")
 class Passages:
     """The paragraphs of ``questions``, split into passages and indexed; rows are passage ids."""
 
-    def __init__(self, questions: Sequence[Question]) -> None:
-        """Split and index every paragraph once."""
+    def __init__(self, questions: Sequence[Question], size: int = PASSAGES, hits: int = HITS) -> None:
+        """Split and index every paragraph once. Groups are of ``size`` passages, drawn from so many ``hits``."""
+        self._size, self._hits = size, hits
         self._passages: list[Passage] = []
         self._articles: dict[str, int] = {}
         self._of: dict[int, list[Passage]] = {}
@@ -88,11 +91,11 @@ class Passages:
         named: str | None = None,
     ) -> Group | None:
         """Take one of ``gold``, the one ranked best, and draw the rest from the hits that cannot be right."""
-        rows, _ = self._sparse.search(tokenize(asked), _DEPTH)
+        rows, _ = self._sparse.search(tokenize(asked), 2 * self._hits + _SPARE)
         ranked = [self._passages[int(row)] for row in rows]
         chosen = [passage for passage in ranked if passage in gold][:1] or list(gold[:1])
-        hits = [passage for passage in ranked if self._wrong(passage, question, named, taken=not gold)][:HITS]
-        wanted = PASSAGES - len(chosen)
+        hits = [passage for passage in ranked if self._wrong(passage, question, named, taken=not gold)][: self._hits]
+        wanted = self._size - len(chosen)
         if len(hits) < wanted:
             return None
         chosen += draw.sample(hits, wanted)
@@ -185,17 +188,21 @@ _CODE = ("split", "sentences", "sparse", "tokens", "minilm")
 
 
 def save_groups(path: Path, groups: Sequence[Group]) -> None:
-    """Write groups as flat int32 arrays, by an atomic rename."""
+    """Write groups as flat arrays, by an atomic rename: each question and each passage once, as token ids in a row."""
     examples = [example for group in groups for example in group]
     arrays = {
-        "ids": np.concatenate([np.zeros(0, np.int32), *[example.ids for example in examples]]),
-        "lengths": np.array([len(example.ids) for example in examples], np.int32),
-        "first": np.array([example.first for example in examples], np.int32),
         "spans": np.array([len(example.starts) for example in examples], np.int32),
-        "starts": np.array([place for example in examples for place in example.starts], np.int32),
-        "ends": np.array([place for example in examples for place in example.ends], np.int32),
+        "starts": np.array([place - e.first for e in examples for place in e.starts], np.int32),
+        "ends": np.array([place - e.first for e in examples for place in e.ends], np.int32),
         "groups": np.array([len(group) for group in groups], np.int32),
     }
+    asked = [example.ids[1 : example.first - 1] for example in examples]
+    for name, texts in (("question", asked), ("passage", [example.ids[example.first : -1] for example in examples])):
+        numbers: dict[bytes, int] = {}
+        rows = [numbers.setdefault(ids.astype(np.uint16).tobytes(), len(numbers)) for ids in texts]
+        arrays[name] = np.array(rows, np.int32)
+        arrays[f"{name}_ids"] = np.frombuffer(b"".join(numbers), np.uint16)
+        arrays[f"{name}_lengths"] = np.array([len(ids) // 2 for ids in numbers], np.int32)
     partial = path.with_name(path.name + ".partial")
     with partial.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
@@ -204,13 +211,27 @@ def save_groups(path: Path, groups: Sequence[Group]) -> None:
 
 def load_groups(path: Path) -> list[Group]:
     """The inverse of ``save_groups``."""
-    with np.load(path, allow_pickle=False) as arrays:
-        # What is cut off behind the last example is empty; cut there all the same, as there may be no example.
-        ids = np.split(arrays["ids"], np.cumsum(arrays["lengths"]))[:-1]
-        starts, ends = (np.split(arrays[name], np.cumsum(arrays["spans"]))[:-1] for name in ("starts", "ends"))
-        examples = [
-            Example(i, int(first), tuple(map(int, a)), tuple(map(int, b)))
-            for i, first, a, b in zip(ids, arrays["first"], starts, ends, strict=True)
-        ]
-        flow = iter(examples)
-        return [tuple(next(flow) for _ in range(size)) for size in arrays["groups"]]
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    questions, passages = (
+        _parts(arrays[f"{name}_ids"].astype(np.int32), arrays[f"{name}_lengths"]) for name in ("question", "passage")
+    )
+    cls, sep = np.array([CLS], np.int32), np.array([SEP], np.int32)
+    examples = []
+    for question, passage, a, b in zip(
+        arrays["question"],
+        arrays["passage"],
+        _parts(arrays["starts"], arrays["spans"]),
+        _parts(arrays["ends"], arrays["spans"]),
+        strict=True,
+    ):
+        first = len(questions[question]) + 2
+        ids = np.concatenate([cls, questions[question], sep, passages[passage], sep])
+        examples.append(Example(ids, first, tuple((a + first).tolist()), tuple((b + first).tolist())))
+    flow = iter(examples)
+    return [tuple(next(flow) for _ in range(size)) for size in arrays["groups"]]
+
+
+def _parts(values: NDArray[np.int32], lengths: NDArray[np.int32]) -> list[NDArray[np.int32]]:
+    """``values`` cut into parts of so many each; what would be behind the last is empty and left out."""
+    return np.split(values, np.cumsum(lengths))[:-1]
