@@ -15,7 +15,7 @@ from index.errors import ModelError
 from index.minilm import LAYERS, Embeddings, Layers, Precision, encode_texts, in_parallel, layer_count, weights
 from rag.spans import Floats, Window
 
-SHA256 = "9eb1f68e597c9e896ce908641c1575b4cce4f364fd4a78209297aca03bc5203d"
+SHA256 = "0b745a005f085222b181161bd9241eefdb97570f8cc92885e656ab29a386d0fc"
 IDENTITY = f"minilm-reader@{SHA256[:16]}"
 FILE = "models/reader.safetensors"
 TOKENS = 384
