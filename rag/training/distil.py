@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from index.minilm import model_folder
 from rag.terminal import exit_code
-from rag.training.data import Group, Tokens
+from rag.training.data import Group, Tokens, fingerprint
 from rag.training.examples import (
     NEWS_PASSES,
     UNANSWERABLE_NEWS,
@@ -37,7 +37,7 @@ from rag.training.examples import (
 )
 from rag.training.loop import Progress, Recipe, Trainer, groups_hash, say, write_tensors
 from rag.training.network import Reader, load_reader, mean, pack, to_transformers
-from rag.training.retrieved import Passages, drawn_groups, load_groups, save_groups
+from rag.training.retrieved import Passages, code_files, drawn_groups, load_groups, save_groups
 from rag.training.score import evaluate
 from rag.training.teacher import load_teacher
 
@@ -97,7 +97,8 @@ def _distil(options: argparse.Namespace) -> None:
     sources, tokens = read_sources(options.data), Tokens(model_folder())
     passes = [_lessons(number, sources, tokens, options) for number in range(PASSES)]
     records = {"teacher": _learn("teacher", teacher, passes, None, sources, options, options.teacher)}
-    odds = [_odds(number, teacher, groups, options.work) for number, groups in enumerate(passes)]
+    known = fingerprint([options.work / "teacher.checkpoint.safetensors"])
+    odds = [_odds(number, teacher, groups, options.work, known) for number, groups in enumerate(passes)]
     parts = []
     for name in ("first", "second"):
         records[name] = _learn(name, reader, passes, odds, sources, options, options.init)
@@ -116,7 +117,9 @@ def _distil(options: argparse.Namespace) -> None:
 
 def _lessons(number: int, sources: Sources, tokens: Tokens, options: argparse.Namespace) -> list[Group]:
     """One pass over all questions, in an order of its own; kept in ``--work``."""
-    kept: Path = options.work / f"pass-{number}-{sources.sha256[:16]}-{options.examples}.npz"
+    code = [Path(__file__), Path(__file__).with_name("examples.py"), *code_files()]
+    key = fingerprint(code, map(repr, [number, options.examples, sources.sha256]))
+    kept: Path = options.work / f"pass-{number}-{key[:16]}.npz"
     if not kept.is_file():
         say(f"pass {number}: looking for passages")
         save_groups(kept, draw_pass(number, sources, tokens, options.examples))
@@ -220,9 +223,9 @@ def _steps(numbers: Sequence[int], groups: Sequence[Group], size: int) -> Iterat
         yield cut
 
 
-def _odds(number: int, teacher: Reader, groups: Sequence[Group], work: Path) -> list[NDArray[np.float16]]:
-    """The teacher's logits (tokens, 2) of each group; kept in ``work``."""
-    kept = work / f"odds-{number}-{groups_hash(groups)[:16]}.npy"
+def _odds(number: int, teacher: Reader, groups: Sequence[Group], work: Path, known: str) -> list[NDArray[np.float16]]:
+    """The teacher's logits (tokens, 2) of each group; kept in ``work`` by the groups and the hash of what it knows."""
+    kept = work / f"odds-{number}-{groups_hash(groups)[:16]}-{known[:16]}.npy"
     bounds = np.cumsum([sum(len(example.ids) for example in group) for group in groups])
     if kept.is_file():
         return np.split(np.load(kept, allow_pickle=False), bounds[:-1])

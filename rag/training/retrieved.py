@@ -162,10 +162,8 @@ def retrieved_groups(
     """
     kept = None
     if cache is not None:
-        indexing = [Path(split.__code__.co_filename).with_name(f"{name}.py") for name in _CODE]
-        code = [Path(__file__), Path(__file__).with_name("data.py"), *indexing]
         # Whole questions: an answer, its places or its paragraph may change while the question stays.
-        key = fingerprint(code, map(repr, chain([seed, count, unanswerable], pool, ["corpus"], corpus)))
+        key = fingerprint(code_files(), map(repr, chain([seed, count, unanswerable], pool, ["corpus"], corpus)))
         kept = cache / f"groups-{key[:16]}.npz"
         if kept.is_file():
             return load_groups(kept)
@@ -182,6 +180,12 @@ def drawn_groups(
     draw = random.Random(f"retrieved {seed}")  # noqa: S311
     drawn = draw.sample(pool, min(count, len(pool)))
     return [group for question in drawn if (group := passages.group(question, tokens, draw, unanswerable))]
+
+
+def code_files() -> list[Path]:
+    """The code that groups are a function of, beside the data: what is kept of them is of no use when it changes."""
+    indexing = [Path(split.__code__.co_filename).with_name(f"{name}.py") for name in _CODE]
+    return [Path(__file__), Path(__file__).with_name("data.py"), *indexing]
 
 
 _CODE = ("split", "sentences", "sparse", "tokens", "minilm")
