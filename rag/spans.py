@@ -4,6 +4,7 @@ The network was trained with one softmax over all passages of a question, as in 
 Reading Comprehension" (Clark & Gardner 2018), so that scores compare between passages.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.passage import Hit, Passage, Span
+from index.tokens import tokenize
 from rag.bounds import trimmed
 from rag.quotable import parts_words, shown, stretches
 from rag.reader import ScoredSpan
@@ -22,6 +24,8 @@ RETRIEVAL = 1.0
 """What a unit of fused score, less than the question's best passage has, takes from the logits of a passage's spans."""
 KEPT = 20
 """Spans kept of a passage before overlapping ones are removed."""
+_AMOUNT = re.compile(r"\W{0,2}[A-Z]{0,3}\W?\d")
+"""How an amount begins: 500, $500, US$500, "500"."""
 
 Floats = npt.NDArray[np.float32]
 Offsets = npt.NDArray[np.int64]
@@ -65,7 +69,8 @@ class SpanReader:
         self.identity = network.identity
 
     def read(self, question: str, hits: Sequence[Hit]) -> list[ScoredSpan]:
-        """Spans of all hits, best first, ties by passage_id and start; none overlaps a better one of its passage.
+        """Spans of all hits, best first, ties by passage_id and start; none overlaps a better one of its passage
+        or says nothing without it.
 
         The score is the mean of the span's start and end logits, less the same of no answer in its passage, plus
         ``RETRIEVAL`` times what the passage's fused score is above the best one's (so: less, but for the best).
@@ -132,7 +137,21 @@ def _scored(hits: Sequence[Hit], found: dict[tuple[int, int, int], tuple[float, 
     spans = []
     for (number, start, end), (score, margin, sentence) in order:
         better = taken.setdefault(number, [])
-        if not any(first < end and start < last for first, last in better):
+        passage = hits[number].passage
+        if not any(
+            (first < end and start < last) or _leads(passage, (start, end), (first, last)) for first, last in better
+        ):
             better.append((start, end))
             spans.append(ScoredSpan(hits[number], start, end, sentence, score, {"margin": margin}))
     return spans
+
+
+def _leads(passage: Passage, span: Span, better: Span) -> bool:
+    """Whether ``span`` says nothing without the better one beside it: "the", or "around" before "$500 billion"."""
+    first, second = sorted((span, better))
+    between = passage.text[first[1] - passage.start : second[0] - passage.start]
+    if second[0] < first[1] or between.strip():
+        return False
+    words, beside = (passage.text[start - passage.start : end - passage.start] for start, end in (span, better))
+    qualifies = span < better and words.isalpha() and words.islower() and _AMOUNT.match(beside) is not None
+    return qualifies or not tokenize(words)

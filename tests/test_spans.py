@@ -193,6 +193,15 @@ def test_of_overlapping_spans_the_best_is_kept() -> None:
     assert texts(spans)[:2] == ["red", "mill"]  # "red mill" (4 + 3) overlaps "red", "mill" (3 + 3) stands beside it
 
 
+def test_words_that_say_nothing_without_a_better_span_are_no_candidate() -> None:
+    text = "It took about forty. It had around 40 men. I saw the end."
+    ends = [place + 1 for place, sign in enumerate(text) if sign == "."]
+    bounds = tuple(zip((0, *ends), ends, strict=False))
+    network = Given({"forty": (9, 9), "about": (8, 8), "40": (6, 6), "around": (5, 5), "men": (4, 4), "the": (3, 3)})
+    found = texts(read(network, hit(text, bounds)))
+    assert [word for word in found if word in network.given] == ["forty", "40", "men", "the"]
+
+
 def test_windows_of_one_text_are_merged() -> None:
     text = "a b c d red f g h"
     whole = read(Given({"red": (9, 9)}), hit(text))
