@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,42 +14,37 @@ from torch import Tensor
 
 from index.errors import ModelError
 from index.minilm import model_folder
-from rag.training import distil, examples
-from rag.training.data import CLS, SEP, Example, Group
-from rag.training.examples import NEWS, NEWS_HELD
+from rag.training import distil
+from rag.training.data import CLS, SEP, Group
 from rag.training.loss import loss, targets
 from rag.training.network import load_reader, pack
 from rag.training.teacher import load_teacher
-from tests.towns import write_towns
-
-WIDTH, HEADS, LAYERS = 24, 2, 2
-
-
-def example(length: int, first: int, *pairs: tuple[int, int]) -> Example:
-    ids = np.full(length, 2000, np.int32)
-    ids[0], ids[first - 1], ids[-1] = CLS, SEP, SEP
-    return Example(ids, first, tuple(a for a, _ in pairs), tuple(b for _, b in pairs))
+from tests.towns import example, few_news, write_towns
 
 
 def group_loss(group: Group, parts: list[Tensor], alone: float) -> float:
     return float(loss(targets([group], alone), torch.cat(parts)))
 
 
+def small_config() -> Any:
+    from transformers import MPNetConfig
+
+    return MPNetConfig(
+        vocab_size=30527,
+        hidden_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=48,
+        initializer_range=0.5,
+    )
+
+
 def small_mpnet(place: Path) -> Path:
     """An MPNet of two layers with random weights, named as transformers does."""
-    from transformers import MPNetConfig, MPNetModel
+    from transformers import MPNetModel
 
     torch.manual_seed(4)
-    model = MPNetModel(
-        MPNetConfig(
-            vocab_size=30527,
-            hidden_size=WIDTH,
-            num_hidden_layers=LAYERS,
-            num_attention_heads=HEADS,
-            intermediate_size=48,
-            initializer_range=0.5,
-        )
-    )
+    model = MPNetModel(small_config())
     path = place / "mpnet.safetensors"
     save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, path)
     return path
@@ -122,19 +118,11 @@ def test_a_teachers_odds_are_learnt_at_its_temperature() -> None:
 
 
 def test_the_teachers_logits_are_those_of_transformers(tmp_path: Path) -> None:
-    from transformers import MPNetConfig, MPNetForQuestionAnswering
+    from transformers import MPNetForQuestionAnswering
 
     path = small_mpnet(tmp_path)
     teacher = load_teacher(path, seed=1)
-    peer = MPNetForQuestionAnswering(
-        MPNetConfig(
-            vocab_size=30527,
-            hidden_size=WIDTH,
-            num_hidden_layers=LAYERS,
-            num_attention_heads=HEADS,
-            intermediate_size=48,
-        )
-    ).eval()
+    peer = MPNetForQuestionAnswering(small_config()).eval()
     head = {"qa_outputs.weight": teacher.weights["head.w"], "qa_outputs.bias": teacher.weights["head.b"]}
     stored = {f"mpnet.{name}": tensor for name, tensor in load_file(path).items()}
     missing, _ = peer.load_state_dict(stored | {name: tensor.detach() for name, tensor in head.items()}, strict=False)
@@ -181,10 +169,7 @@ def test_steps_are_of_groups_alike_and_hold_each_group_once() -> None:
 def test_the_command_trains_a_teacher_and_the_reader_after_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    content = json.loads(NEWS.read_text("utf-8"))
-    few = tmp_path / "news.json"
-    few.write_text(json.dumps(content | {"data": content["data"][:NEWS_HELD]}), "utf-8")
-    monkeypatch.setattr(examples, "NEWS", few)
+    few_news(tmp_path, monkeypatch)
     rounds = {name: replace(settings, epochs=2) for name, settings in distil.ROUNDS.items()}
     monkeypatch.setattr(distil, "ROUNDS", rounds)
     monkeypatch.setattr(distil, "SEQUENCES", 40)

@@ -11,15 +11,13 @@ from safetensors.torch import load_file
 
 from index.errors import InputError, ModelError
 from index.minilm import model_folder
-from rag.training import examples
 from rag.training import mean as mean_command
 from rag.training import reader as command
-from rag.training.data import CLS, SEP, Example, Group, Question, Tokens, read_squad
-from rag.training.examples import NEWS, NEWS_HELD
+from rag.training.data import CLS, SEP, Group, Question, Tokens, read_squad
 from rag.training.loop import Recipe, Trainer, batches, groups_hash, learning_rate, write_tensors
 from rag.training.network import Batch, Reader, load_reader, mean, pack, to_transformers
 from rag.training.score import LONGEST_SPAN, Found, _best, evaluate, evaluate_groups, find
-from tests.towns import write_towns
+from tests.towns import example, few_news, write_towns
 
 
 @pytest.fixture(scope="module")
@@ -35,22 +33,13 @@ def fresh() -> Reader:
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The towns, and of the news its first articles alone: the command reads all that is held out, for minutes."""
-    content = json.loads(NEWS.read_text("utf-8"))
-    few = tmp_path / "news.json"
-    few.write_text(json.dumps(content | {"data": content["data"][:NEWS_HELD]}), "utf-8")
-    monkeypatch.setattr(examples, "NEWS", few)
+    few_news(tmp_path, monkeypatch)
     return write_towns(tmp_path)
 
 
 def recipe(**changes: object) -> Recipe:
     values = {"phase": "a", "peak": 1e-3, "floor": 0.1, "batch": 2, "seed": 0, "data": "none"} | changes
     return Recipe(**values)  # type: ignore[arg-type]
-
-
-def example(length: int, first: int, *pairs: tuple[int, int]) -> Example:
-    ids = np.full(length, 2000, np.int32)
-    ids[0], ids[first - 1], ids[-1] = CLS, SEP, SEP
-    return Example(ids, first, tuple(a for a, _ in pairs), tuple(b for _, b in pairs))
 
 
 def test_weights_that_are_no_safetensors_file(tmp_path: Path) -> None:

@@ -10,11 +10,10 @@ same arguments.
 """
 
 import argparse
-import hashlib
 import json
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -27,17 +26,23 @@ from index.minilm import model_folder
 from rag.terminal import exit_code
 from rag.training.data import Group, Tokens, fingerprint
 from rag.training.examples import (
-    NEWS_PASSES,
-    UNANSWERABLE_NEWS,
     Sources,
     given_passage,
     read_sources,
     split_news,
     split_questions,
 )
-from rag.training.loop import Progress, Recipe, Trainer, groups_hash, say, write_tensors
-from rag.training.network import Reader, load_reader, mean, pack, to_transformers
-from rag.training.retrieved import Passages, code_files, drawn_groups, load_groups, save_groups
+from rag.training.loop import Progress, Recipe, Trainer, cut, groups_hash, say, write_tensors
+from rag.training.network import Reader, load_reader, mean, pack, read_tensors, to_transformers
+from rag.training.retrieved import (
+    NEWS_PASSES,
+    Passages,
+    code_files,
+    drawn_groups,
+    load_groups,
+    news_groups,
+    save_groups,
+)
 from rag.training.score import evaluate
 from rag.training.teacher import load_teacher
 
@@ -110,7 +115,7 @@ def _distil(options: argparse.Namespace) -> None:
     scores = {"held_out": evaluate(averaged, tokens, held, 500), "news": evaluate(averaged, tokens, news, 500)}
     target = options.out / "reader.safetensors"
     write_tensors(target, to_transformers(weights), {"record": json.dumps(records)})
-    record = {"rounds": records, "scores": scores, "sha256": hashlib.sha256(target.read_bytes()).hexdigest()}
+    record = {"rounds": records, "scores": scores, "sha256": fingerprint([target])}
     target.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     say(json.dumps(record))
 
@@ -132,11 +137,7 @@ def draw_pass(number: int, sources: Sources, tokens: Tokens, most: int | None = 
     ``most`` bounds each of the three.
     """
     news, _ = split_news(sources.news)
-    reports = Passages(news, SIZE, HITS)  # of the learnt articles alone: what is held out is no negative either
-    groups: list[Group] = []
-    for draw in range(NEWS_PASSES):
-        seed = NEWS_PASSES * number + draw
-        groups += drawn_groups(news, reports, tokens, seed, len(news) if most is None else most, UNANSWERABLE_NEWS)
+    groups = news_groups(news, tokens, NEWS_PASSES * number, most, SIZE, HITS)
     groups += given_passage(sources, tokens, number, 0, most)
     pool, _ = split_questions(sources.squad, 0)
     paragraphs = Passages(sources.squad, SIZE, HITS)
@@ -170,7 +171,7 @@ def _learn(
         seed=options.seed,
         data=sources.sha256,
         minutes=settings.minutes if options.minutes is None else options.minutes,
-        started_from=hashlib.sha256(started_from.read_bytes()).hexdigest(),
+        started_from=fingerprint([started_from]),
         bf16=True,
         groups=groups_hash(groups),
         dropout=settings.dropout,
@@ -198,54 +199,39 @@ def _order(groups: Sequence[Group], seed: str, *, alike: bool) -> list[int]:
     draw.shuffle(order)
     if not alike:
         return order
-    longest = {number: max(len(example.ids) for example in groups[number]) for number in order}
-    steps = list(
-        chain.from_iterable(
-            _steps(sorted(window, key=longest.__getitem__), groups, SEQUENCES)
-            for window in _steps(order, groups, _WINDOW * SEQUENCES)
-        )
-    )
+    steps = []
+    for window in _steps(order, groups, _WINDOW * SEQUENCES):
+        steps += _steps(_by_length(window, groups), groups, SEQUENCES)
     draw.shuffle(steps)
     return list(chain.from_iterable(steps))
 
 
-def _steps(numbers: Sequence[int], groups: Sequence[Group], size: int) -> Iterator[list[int]]:
+def _steps(numbers: Sequence[int], groups: Sequence[Group], size: int) -> list[list[int]]:
     """``numbers`` cut, in order, where their groups reach ``size`` sequences."""
-    cut: list[int] = []
-    count = 0
-    for number in numbers:
-        cut.append(number)
-        count += len(groups[number])
-        if count >= size:
-            yield cut
-            cut, count = [], 0
-    if cut:
-        yield cut
+    return cut(numbers, size, lambda number: len(groups[number]))
+
+
+def _by_length(numbers: Iterable[int], groups: Sequence[Group]) -> list[int]:
+    """``numbers`` by the longest sequence of their groups, shortest first."""
+    return sorted(numbers, key=lambda number: max(len(example.ids) for example in groups[number]))
 
 
 def _odds(number: int, teacher: Reader, groups: Sequence[Group], work: Path, known: str) -> list[NDArray[np.float16]]:
     """The teacher's logits (tokens, 2) of each group; kept in ``work`` by the groups and the hash of what it knows."""
-    kept = work / f"odds-{number}-{groups_hash(groups)[:16]}-{known[:16]}.npy"
-    bounds = np.cumsum([sum(len(example.ids) for example in group) for group in groups])
-    if kept.is_file():
-        return np.split(np.load(kept, allow_pickle=False), bounds[:-1])
-    say(f"pass {number}: asking the teacher")
-    found = np.empty((int(bounds[-1]), 2), np.float16)
-    order = sorted(range(len(groups)), key=lambda n: max(len(example.ids) for example in groups[n]))
-    begins = np.concatenate([[0], bounds[:-1]])
-    with torch.inference_mode(), torch.autocast(teacher.device.type, torch.bfloat16):
-        for step in _steps(order, groups, 2 * SEQUENCES):
-            packed = pack([(example.ids, example.first) for n in step for example in groups[n]])
-            logits = teacher.forward(packed).half().cpu().numpy()
-            for n, part in zip(
-                step, np.split(logits, np.cumsum([bounds[n] - begins[n] for n in step])[:-1]), strict=True
-            ):
-                found[begins[n] : bounds[n]] = part
-    partial = kept.with_name(kept.name + ".partial")
-    with partial.open("wb") as file:
-        np.save(file, found)
-    partial.replace(kept)
-    return np.split(found, bounds[:-1])
+    kept = work / f"odds-{number}-{groups_hash(groups)[:16]}-{known[:16]}.safetensors"
+    bounds = np.cumsum([0, *(sum(len(example.ids) for example in group) for group in groups)])
+    if not kept.is_file():
+        say(f"pass {number}: asking the teacher")
+        found = torch.empty(int(bounds[-1]), 2, dtype=torch.float16)
+        with torch.inference_mode(), torch.autocast(teacher.device.type, torch.bfloat16):
+            for step in _steps(_by_length(range(len(groups)), groups), groups, 2 * SEQUENCES):
+                packed = pack([(example.ids, example.first) for n in step for example in groups[n]])
+                logits = teacher.forward(packed).half().cpu()
+                sizes = [int(bounds[n + 1] - bounds[n]) for n in step]
+                for n, part in zip(step, torch.split(logits, sizes), strict=True):
+                    found[bounds[n] : bounds[n + 1]] = part
+        write_tensors(kept, {"odds": found}, {})
+    return np.split(read_tensors(kept)["odds"].numpy(), bounds[1:-1])
 
 
 if __name__ == "__main__":

@@ -20,9 +20,6 @@ NEWS = Path(__file__).with_name("news.json")
 other words than theirs. A quarter of the questions has no answer in its article."""
 NEWS_HELD = 14
 """Of so many articles of news the last is learnt by no phase."""
-NEWS_PASSES = 2
-UNANSWERABLE_NEWS = 1 / 6
-"""Share of the news whose answers are taken away, beside the quarter that has none by its writing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -26,6 +27,8 @@ from index.errors import InputError
 from rag.training.data import Group
 from rag.training.loss import loss, targets
 from rag.training.network import Reader, pack
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +88,20 @@ def groups_hash(groups: Sequence[Group]) -> str:
 
 def batches(groups: Sequence[Group], size: int) -> list[list[Group]]:
     """Cut the groups, in order, into batches that reach ``size`` sequences each (the last may fall short)."""
-    cut: list[list[Group]] = [[]]
+    return cut(groups, size, len)
+
+
+def cut(items: Sequence[Item], size: int, sequences: Callable[[Item], int]) -> list[list[Item]]:
+    """Cut anything so, by how many ``sequences`` each stands for."""
+    parts: list[list[Item]] = [[]]
     count = 0
-    for group in groups:
+    for item in items:
         if count >= size:
-            cut.append([])
+            parts.append([])
             count = 0
-        cut[-1].append(group)
-        count += len(group)
-    return cut if cut[-1] else cut[:-1]
+        parts[-1].append(item)
+        count += sequences(item)
+    return parts if parts[-1] else parts[:-1]
 
 
 def learning_rate(recipe: Recipe, progress: float) -> float:
@@ -132,7 +140,7 @@ class Trainer:
         with torch.autocast(device.type, torch.bfloat16, enabled=self.recipe.bf16):
             logits = self.reader.forward(packed, learning=True)
         theirs = None if odds is None else torch.from_numpy(np.concatenate(odds)).to(device).float()
-        right = targets(batch, self.recipe.null_weight).to(device)
+        right = targets(batch, self.recipe.null_weight, device)
         lost = loss(right, logits, theirs, self.recipe.taught, self.recipe.heat)
         lost.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(list(self.reader.weights.values()), self.recipe.clip)

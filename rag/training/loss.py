@@ -12,7 +12,7 @@ network", arXiv:1503.02531).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
@@ -41,16 +41,6 @@ class Table:
     starts: Tensor
     ends: Tensor
 
-    def to(self, device: torch.device) -> "Table":
-        """The same with its tensors on ``device``."""
-        return replace(
-            self,
-            tokens=self.tokens.to(device),
-            places=self.places.to(device),
-            starts=self.starts.to(device),
-            ends=self.ends.to(device),
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Targets:
@@ -66,19 +56,9 @@ class Targets:
     weight: Tensor
     groups: int
 
-    def to(self, device: torch.device) -> "Targets":
-        """The same with its tensors on ``device``."""
-        return replace(
-            self,
-            alone=self.alone.to(device),
-            shared=self.shared.to(device),
-            first=self.first.to(device),
-            weight=self.weight.to(device),
-        )
 
-
-def targets(groups: Sequence[Group], alone: float) -> Targets:
-    """The targets of groups whose passages are packed in order.
+def targets(groups: Sequence[Group], alone: float, device: torch.device | None = None) -> Targets:
+    """The targets of groups whose passages are packed in order, on ``device`` (default: the processor).
 
     ``alone`` weighs the loss of each passage taken by itself, in groups of several.
     """
@@ -103,32 +83,37 @@ def targets(groups: Sequence[Group], alone: float) -> Targets:
             joint[0].append(list(chain.from_iterable(starts[several])) or [nothing])
             joint[1].append(list(chain.from_iterable(ends[several])) or [nothing])
     return Targets(
-        _table(rows, single[0], single[1], never),
-        _table(shared, joint[0], joint[1], never),
-        torch.from_numpy(np.repeat(begins[:-1], lengths)),
-        torch.tensor(weight),
+        _table(rows, single[0], single[1], never, device),
+        _table(shared, joint[0], joint[1], never, device),
+        torch.as_tensor(np.repeat(begins[:-1], lengths), device=device),
+        torch.tensor(weight, device=device),
         len(groups),
     )
 
 
 def _table(
-    rows: Sequence[NDArray[np.int64]], starts: Sequence[list[int]], ends: Sequence[list[int]], never: int
+    rows: Sequence[NDArray[np.int64]],
+    starts: Sequence[list[int]],
+    ends: Sequence[list[int]],
+    never: int,
+    device: torch.device | None,
 ) -> Table:
     width = max(map(len, rows), default=1)
     places = [np.arange(len(row)) + n * width for n, row in enumerate(rows)]
     return Table(
-        torch.from_numpy(np.concatenate([np.zeros(0, np.int64), *rows])),
-        torch.from_numpy(np.concatenate([np.zeros(0, np.int64), *places])),
+        torch.as_tensor(np.concatenate([np.zeros(0, np.int64), *rows]), device=device),
+        torch.as_tensor(np.concatenate([np.zeros(0, np.int64), *places]), device=device),
         len(rows),
         width,
-        _ragged(starts, never),
-        _ragged(ends, never),
+        _ragged(starts, never, device),
+        _ragged(ends, never, device),
     )
 
 
-def _ragged(rows: Sequence[list[int]], fill: int) -> Tensor:
+def _ragged(rows: Sequence[list[int]], fill: int, device: torch.device | None) -> Tensor:
     width = max(map(len, rows), default=1)
-    return torch.tensor([row + [fill] * (width - len(row)) for row in rows], dtype=torch.int64).view(len(rows), width)
+    filled = [row + [fill] * (width - len(row)) for row in rows]
+    return torch.tensor(filled, dtype=torch.int64, device=device).view(len(rows), width)
 
 
 def loss(right: Targets, logits: Tensor, taught: Tensor | None = None, share: float = 0.0, heat: float = 1.0) -> Tensor:

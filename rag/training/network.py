@@ -26,7 +26,6 @@ from index.minilm import layer_count, model_folder
 
 WIDTH, HEADS = 384, 12
 MAX_POSITIONS = 512
-_EPSILON = 1e-12
 _PARTS = {
     "wo": "attention.output.dense.weight",
     "bo": "attention.output.dense.bias",
@@ -162,8 +161,7 @@ def load_reader(init: Path | None, seed: int, model: Path | None = None, device:
             raise ModelError(f"{init or 'the embedded model'}: holds no encoder layers; give a reader or an encoder")
         if "qa_outputs.weight" not in learnt:  # an encoder
             learnt = {f"bert.{name.removeprefix('bert.')}": tensor for name, tensor in learnt.items()}
-            head = fresh_head(WIDTH, seed)
-            learnt |= {"qa_outputs.weight": head["head.w"], "qa_outputs.bias": head["head.b"]}
+            learnt |= fresh_head(WIDTH, seed)
         frozen = {name: tensor.float() for name, tensor in embeddings.items()}
         return Reader(from_transformers(learnt), frozen, device)
     except KeyError as error:
@@ -173,7 +171,7 @@ def load_reader(init: Path | None, seed: int, model: Path | None = None, device:
 def fresh_head(width: int, seed: int) -> dict[str, Tensor]:
     """A span head that has learnt nothing, drawn from N(0, 0.02) as BERT's own."""
     weight = torch.randn(2, width, generator=torch.Generator().manual_seed(seed)) * 0.02
-    return {"head.w": weight, "head.b": torch.zeros(2)}
+    return {"qa_outputs.weight": weight, "qa_outputs.bias": torch.zeros(2)}
 
 
 def has_head(path: Path) -> bool:

@@ -29,9 +29,7 @@ from index.errors import RagError
 from index.minilm import model_folder
 from rag.training.data import Group, Question, Tokens, read_squad
 from rag.training.examples import (
-    NEWS_PASSES,
     STAGE_1_QUESTIONS,
-    UNANSWERABLE_NEWS,
     Sources,
     given_passage,
     read_sources,
@@ -40,7 +38,7 @@ from rag.training.examples import (
 )
 from rag.training.loop import Progress, Recipe, Trainer, groups_hash, say, write_tensors
 from rag.training.network import Reader, has_head, load_reader, mean, to_transformers
-from rag.training.retrieved import UNANSWERABLE, Passages, drawn_groups, retrieved_groups
+from rag.training.retrieved import UNANSWERABLE, news_groups, retrieved_groups
 from rag.training.score import evaluate, evaluate_groups
 
 MEASURED = {"squad11_dev": 2_000, "squadshifts_amazon": 1_000, "squad20_dev": 1_000}
@@ -202,9 +200,7 @@ def _groups(phase: str, options: argparse.Namespace, sources: Sources, tokens: T
         groups += given_passage(sources, tokens, options.seed, 0, most, share=ALIKE_SHARE)
     if phase == "d":
         news, _ = split_news(sources.news)
-        passages = Passages(news)  # of the learnt articles alone: what is held out is no negative either
-        for draw in range(NEWS_PASSES):
-            groups += drawn_groups(news, passages, tokens, options.seed + draw, len(news), UNANSWERABLE_NEWS)
+        groups += news_groups(news, tokens, options.seed)
     random.Random(f"phase {phase} {options.seed}").shuffle(groups)  # noqa: S311
     return groups
 

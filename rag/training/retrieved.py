@@ -29,6 +29,9 @@ HITS = 8
 _SPARE = 8
 """Hits looked at, twice those drawn from and so many more: some may be right."""
 UNANSWERABLE = 0.25
+NEWS_PASSES = 2
+UNANSWERABLE_NEWS = 1 / 6
+"""Share of the news whose answers are taken away, beside the quarter that has none by its writing."""
 CHANGED = 0.3
 """Share of the unanswerable ones whose question is changed, where it can be."""
 _NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?![\w.,]*\d)")
@@ -180,6 +183,21 @@ def drawn_groups(
     draw = random.Random(f"retrieved {seed}")  # noqa: S311
     drawn = draw.sample(pool, min(count, len(pool)))
     return [group for question in drawn if (group := passages.group(question, tokens, draw, unanswerable))]
+
+
+def news_groups(
+    news: Sequence[Question],
+    tokens: Tokens,
+    seed: int,
+    count: int | None = None,
+    size: int = PASSAGES,
+    hits: int = HITS,
+) -> list[Group]:
+    """NEWS_PASSES draws of ``count`` of the learnt articles' questions (default: all), the first by ``seed``."""
+    passages = Passages(news, size, hits)  # of the learnt articles alone: what is held out is no negative either
+    count = len(news) if count is None else count
+    draws = range(seed, seed + NEWS_PASSES)
+    return [group for draw in draws for group in drawn_groups(news, passages, tokens, draw, count, UNANSWERABLE_NEWS)]
 
 
 def code_files() -> list[Path]:

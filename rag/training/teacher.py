@@ -16,7 +16,7 @@ from torch import Tensor
 
 from index.errors import ModelError
 from rag.training.data import CLS, SEP
-from rag.training.network import Attention, Batch, Reader, fresh_head, read_tensors
+from rag.training.network import Attention, Batch, Reader, fresh_head, from_transformers, read_tensors
 
 _UNKNOWN = 100
 _SPECIAL = {CLS: 0, SEP: 2, _UNKNOWN: 104}
@@ -25,18 +25,14 @@ _FIRST_POSITION = 2
 _FARTHEST = 128
 """Distance of two tokens from which on all are one."""
 _HIDDEN = -1e4
-_PARTS = {
-    "wo": "attention.attn.o.weight",
-    "bo": "attention.attn.o.bias",
-    "g1": "attention.LayerNorm.weight",
-    "b1": "attention.LayerNorm.bias",
-    "wi": "intermediate.dense.weight",
-    "bi": "intermediate.dense.bias",
-    "wd": "output.dense.weight",
-    "bd": "output.dense.bias",
-    "g2": "output.LayerNorm.weight",
-    "b2": "output.LayerNorm.bias",
+_NAMES = {
+    ".attention.attn.q.": ".attention.self.query.",
+    ".attention.attn.k.": ".attention.self.key.",
+    ".attention.attn.v.": ".attention.self.value.",
+    ".attention.attn.o.": ".attention.output.dense.",
+    ".attention.LayerNorm.": ".attention.output.LayerNorm.",
 }
+"""Parts of tensors' names, and what BERT calls them."""
 
 
 class Teacher(Reader):
@@ -104,15 +100,14 @@ def load_teacher(path: Path, seed: int, device: torch.device | None = None) -> T
             "b": stored["embeddings.LayerNorm.bias"],
             "bias": stored["encoder.relative_attention_bias.weight"],
         }
-        weights: dict[str, Tensor] = {}
-        n = 0
-        while f"encoder.layer.{n}.attention.attn.q.weight" in stored:
-            prefix = f"encoder.layer.{n}."
-            for short, kind in (("wqkv", "weight"), ("bqkv", "bias")):
-                weights[f"{n}.{short}"] = torch.cat([stored[f"{prefix}attention.attn.{x}.{kind}"] for x in "qkv"])
-            for short, name in _PARTS.items():
-                weights[f"{n}.{short}"] = stored[prefix + name]
-            n += 1
+        layers = {f"bert.{_bert_name(name)}": tensor for name, tensor in stored.items()}
+        weights = from_transformers(layers | fresh_head(embeddings["word"].shape[1], seed))
     except KeyError as error:
         raise ModelError(f"{path}: tensor {error} is missing; give the weights of an MPNet encoder") from error
-    return Teacher(weights | fresh_head(embeddings["word"].shape[1], seed), embeddings, device)
+    return Teacher(weights, embeddings, device)
+
+
+def _bert_name(name: str) -> str:
+    for theirs, ours in _NAMES.items():
+        name = name.replace(theirs, ours)
+    return name
