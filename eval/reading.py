@@ -29,7 +29,8 @@ from eval.holders import Holders
 from eval.paragraphs import whole
 from eval.questions import Question, QuestionSet, load_set
 from eval.spans import exact_match, f1
-from index.minilm import Precision, layer_count, model_folder
+from index.layers import Precision, layer_count
+from index.minilm import model_folder
 from index.passage import Document, Hit
 from index.search import Index
 from rag.calibrate import Calibration

@@ -19,7 +19,8 @@ import numpy as np
 
 from index import minilm
 from index.errors import ModelError
-from index.minilm import Floats, encodable, unit_rows
+from index.layers import DIM, Floats
+from index.minilm import encodable, unit_rows
 
 EMBEDDED = "all-MiniLM-L6-v2"
 SMALL_JOB = 64
@@ -74,7 +75,7 @@ class EmbeddedEncoder:
     identity = (
         f"{EMBEDDED}@{hashlib.sha256((minilm.WEIGHTS_SHA256 + minilm.TOKENIZER_SHA256).encode()).hexdigest()[:16]}"
     )
-    dim = minilm.DIM
+    dim = DIM
 
     def __init__(self, *, eager: bool = False) -> None:
         """Start checking the weights; ``eager`` also starts the graph."""

@@ -1,12 +1,12 @@
 """Writes the encoder layers' graphs, without weights: ``python -m index.graph`` (needs ``onnx``, a test dependency).
 
-The linear maps' and norms' tensors are declared as external data and fed by ``index.minilm.Layers``. The graph is
+The linear maps' and norms' tensors are declared as external data and fed by ``index.layers.Layers``. The graph is
 written with the operators that onnxruntime's own fusions would aim at (Gemm with bias, FusedMatMul, FastGelu), so
 that nothing depends on a fusion pass recognising a pattern. Add and LayerNormalization stay apart on purpose: the fused
 com.microsoft.SkipLayerNormalization took six times as long on the CPU (onnxruntime 1.31).
 
 A graph reads one text: nothing is padded or masked, and texts are read side by side, a core each
-(``index.minilm.in_parallel``), which beats one batch spread over the cores by a fifth.
+(``index.layers.in_parallel``), which beats one batch spread over the cores by a fifth.
 
 In the int8 graph each token's row is quantised by its own largest value. One scale for all (what
 DynamicQuantizeLinear does) lets one outlier token blur all others: on 240 questions 85 % of the spans were those of
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper
 
-from index.minilm import DIM, FUSED, GRAPHS, HEADS, LAYERS, NORM_EPSILON, NORMS, QKV, Precision
+from index.layers import DIM, FUSED, GRAPHS, HEADS, LAYERS, NORM_EPSILON, NORMS, QKV, Precision
 
 _OPSET = 20  # the first with Gelu
 _IR = 9

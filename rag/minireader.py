@@ -12,7 +12,8 @@ from importlib import resources
 import numpy as np
 
 from index.errors import ModelError
-from index.minilm import LAYERS, Embeddings, Layers, Precision, encode_texts, in_parallel, layer_count, weights
+from index.layers import LAYERS, Layers, Precision, in_parallel, layer_count
+from index.minilm import Embeddings, encode_texts, weights
 from rag.spans import Floats, Window
 
 SHA256 = "0b745a005f085222b181161bd9241eefdb97570f8cc92885e656ab29a386d0fc"

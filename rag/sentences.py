@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from index.minilm import DIM, embedded
+from index.layers import DIM
+from index.minilm import embedded
 from index.passage import Hit
 from index.tokens import tokenize
 from rag.reader import ScoredSpan

@@ -22,7 +22,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from index.errors import ModelError
-from index.minilm import layer_count, model_folder
+from index.layers import layer_count
+from index.minilm import model_folder
 
 WIDTH, HEADS = 384, 12
 MAX_POSITIONS = 512
