@@ -1,21 +1,20 @@
+"""The reader's training command, its scores and the command that means weights."""
+
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from index.errors import InputError, ModelError
 from index.minilm import model_folder
 from rag.training import mean as mean_command
 from rag.training import reader as command
-from rag.training.data import CLS, SEP, Group, Question, Tokens, read_squad
-from rag.training.loop import Recipe, Trainer, batches, groups_hash, learning_rate, write_tensors
-from rag.training.network import Batch, Reader, load_reader, mean, pack, to_transformers
+from rag.training.data import Group, Question, Tokens, read_squad
+from rag.training.loop import write_tensors
+from rag.training.network import Batch, Reader, load_reader, to_transformers
 from rag.training.score import LONGEST_SPAN, Found, _best, evaluate, evaluate_groups, find
 from tests.towns import example, few_news, write_towns
 
@@ -35,154 +34,6 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The towns, and of the news its first articles alone: the command reads all that is held out, for minutes."""
     few_news(tmp_path, monkeypatch)
     return write_towns(tmp_path)
-
-
-def recipe(**changes: object) -> Recipe:
-    values = {"phase": "a", "peak": 1e-3, "floor": 0.1, "batch": 2, "seed": 0, "data": "none"} | changes
-    return Recipe(**values)  # type: ignore[arg-type]
-
-
-def test_weights_that_are_no_safetensors_file(tmp_path: Path) -> None:
-    place = tmp_path / "reader.safetensors"
-    place.write_bytes(b"{}")
-    with pytest.raises(ModelError, match="no safetensors file"):
-        load_reader(place, seed=0)
-
-
-def test_weights_of_something_else_are_no_start(tmp_path: Path) -> None:
-    write_tensors(tmp_path / "other.safetensors", {"conv.weight": torch.zeros(2, 2)}, {})
-    with pytest.raises(ModelError, match="holds no encoder layers"):
-        load_reader(tmp_path / "other.safetensors", seed=0)
-
-
-def test_an_encoder_of_another_depth_is_a_start(tmp_path: Path) -> None:
-    layer = "encoder.layer.{}."
-    base = load_file(model_folder() / "model.safetensors")
-    deeper = dict(base)
-    for name, tensor in base.items():
-        if name.startswith(layer.format(5)):
-            deeper[name.replace(layer.format(5), layer.format(6))] = tensor.clone()
-    write_tensors(tmp_path / "encoder.safetensors", deeper, {})
-    reader = load_reader(tmp_path / "encoder.safetensors", seed=3)
-    assert reader.layers == 7
-    written = to_transformers(reader.weights)
-    assert torch.equal(
-        written["bert.encoder.layer.6.output.dense.weight"], written["bert.encoder.layer.5.output.dense.weight"]
-    )
-    sequence = (np.array([CLS, 2000, SEP, 2000, SEP], np.int32), 3)
-    shallow = load_reader(None, seed=3)
-    assert torch.equal(reader.weights["head.w"], shallow.weights["head.w"])
-    with torch.no_grad():
-        assert not torch.allclose(reader.forward(pack([sequence])), shallow.forward(pack([sequence])))
-
-
-def test_packed_sequences_do_not_see_each_other(fresh: Reader) -> None:
-    rng = np.random.default_rng(0)
-    sequences = [(rng.integers(1000, 9000, n).astype(np.int32), 4) for n in (9, 17, 12)]
-    with torch.inference_mode():
-        batch = pack(sequences)
-        together = torch.split(fresh.forward(batch), batch.lengths)
-        for sequence, part in zip(sequences, together, strict=True):
-            assert torch.allclose(fresh.forward(pack([sequence])), part, atol=1e-5)
-
-
-@pytest.mark.slow
-def test_logits_are_those_of_transformers(fresh: Reader) -> None:
-    from safetensors.torch import load_file
-    from transformers import BertConfig, BertForQuestionAnswering
-
-    folder = model_folder()
-    peer = BertForQuestionAnswering(BertConfig.from_pretrained(folder)).eval()
-    stored = load_file(folder / "model.safetensors")
-    embeddings = {f"bert.{n}": t for n, t in stored.items() if n.startswith("embeddings.") and "position_ids" not in n}
-    missing, unknown = peer.load_state_dict(embeddings | to_transformers(fresh.weights, torch.float32), strict=False)
-    assert not missing
-    assert not unknown
-    ids = np.random.default_rng(1).integers(1000, 9000, 40).astype(np.int32)
-    with torch.inference_mode():
-        mine = fresh.forward(pack([(ids, 11)]))
-        types = (torch.arange(40) >= 11).long()[None]
-        theirs = peer(input_ids=torch.from_numpy(ids).long()[None], token_type_ids=types)
-    assert torch.allclose(mine[:, 0], theirs.start_logits[0], atol=1e-4)
-    assert torch.allclose(mine[:, 1], theirs.end_logits[0], atol=1e-4)
-
-
-def test_batches_count_sequences() -> None:
-    one, four = (example(7, 3),), (example(7, 3),) * 4
-    assert [len(batch) for batch in batches([one, four, one, one, one], 4)] == [2, 3]
-    assert batches([], 4) == []
-
-
-def test_learning_rate_warms_up_and_ends_at_the_floor() -> None:
-    rates = [learning_rate(recipe(), share) for share in (0.0, 0.015, 0.03, 0.5, 1.0)]
-    assert rates[0] < rates[1] < rates[2] == pytest.approx(1e-3)
-    assert rates[2] > rates[3] > rates[4] == pytest.approx(1e-4)
-
-
-@pytest.mark.slow
-def test_a_killed_run_goes_on_to_the_same_weights(fresh: Reader, tmp_path: Path) -> None:
-    groups = [(example(7 + n, 3, (4, 5)),) for n in range(8)]
-    whole = Trainer(Reader(fresh.weights, fresh.embeddings), recipe(), tmp_path / "whole.safetensors")
-    assert whole.run(groups, lambda progress, share: None).step == 4
-
-    first = Trainer(Reader(fresh.weights, fresh.embeddings), recipe(), tmp_path / "cut.safetensors")
-    plan = batches(groups, 2)
-
-    class KilledError(Exception):
-        pass
-
-    original = first.step
-
-    def step(batch: list, progress: float, odds: None) -> float:  # type: ignore[type-arg]
-        if first.progress.step == 2:
-            first.save()
-            raise KilledError
-        return original(batch, progress, odds)
-
-    first.step = step  # type: ignore[method-assign]
-    with pytest.raises(KilledError):
-        first.run(groups, lambda progress, share: None)
-    second = Trainer(Reader(fresh.weights, fresh.embeddings), recipe(), tmp_path / "cut.safetensors")
-    assert second.resume()
-    assert second.progress.step == 2
-    assert second.run(groups, lambda progress, share: None).step == len(plan)
-    for name, tensor in whole.reader.weights.items():
-        assert torch.equal(tensor, second.reader.weights[name]), name
-        assert torch.equal(whole.average[name], second.average[name]), name
-    assert not torch.equal(whole.reader.weights["0.wo"], fresh.weights["0.wo"])
-
-
-def test_a_checkpoint_of_another_recipe_is_refused(fresh: Reader, tmp_path: Path) -> None:
-    path = tmp_path / "x.safetensors"
-    Trainer(Reader(fresh.weights, fresh.embeddings), recipe(), path).save()
-    assert Trainer(Reader(fresh.weights, fresh.embeddings), recipe(minutes=3.0), path).resume()
-    with pytest.raises(InputError, match="another recipe"):
-        Trainer(Reader(fresh.weights, fresh.embeddings), recipe(peak=2e-3), path).resume()
-    # Less or something else to learn: other places in another order stand behind the same step.
-    with pytest.raises(InputError, match="another recipe"):
-        Trainer(Reader(fresh.weights, fresh.embeddings), recipe(groups="0" * 64), path).resume()
-
-
-def test_the_hash_of_groups_is_of_all_that_is_learnt() -> None:
-    one, two = example(7, 3, (3, 4)), example(7, 3)
-    other = replace(two, ids=two.ids + 1)
-    plans = [
-        [],
-        [(one,), (two,)],
-        [(two,), (one,)],
-        [(one, two)],
-        [(one,), (other,)],
-        [(one,), (replace(two, first=4),)],
-        [(example(7, 3, (3, 5)),), (two,)],
-        [(example(7, 3, (4, 4)),), (two,)],
-    ]
-    assert len({groups_hash(plan) for plan in plans}) == len(plans)
-    assert groups_hash([(one,), (two,)]) == groups_hash([(example(7, 3, (3, 4)),), (example(7, 3),)])
-
-
-def test_the_time_limit_ends_a_run(fresh: Reader, tmp_path: Path) -> None:
-    trainer = Trainer(Reader(fresh.weights, fresh.embeddings), recipe(minutes=1e-6), tmp_path / "x.safetensors")
-    assert trainer.run([(example(9, 3, (4, 5)),)] * 20, lambda progress, share: None).step == 1
 
 
 def test_scores(fresh: Reader, tokens: Tokens, data: Path) -> None:
@@ -329,17 +180,6 @@ def test_the_command_goes_over_all_questions_once_more(
     assert record["progress"]["groups"] > 6
 
 
-def test_products_in_bfloat16_learn_much_the_same(fresh: Reader, tmp_path: Path) -> None:
-    groups = [(example(20 + n, 5, (7, 9)),) for n in range(4)]
-    losses: list[list[float]] = []
-    for bf16 in (False, True):
-        trainer = Trainer(Reader(fresh.weights, fresh.embeddings), recipe(bf16=bf16), tmp_path / f"{bf16}.safetensors")
-        losses.append([trainer.step(groups[:2], 0.5), trainer.step(groups[2:], 0.6)])
-        assert all(tensor.dtype == torch.float32 for tensor in trainer.reader.weights.values())
-    assert losses[1] == pytest.approx(losses[0], rel=0.05)
-    assert losses[1][0] != losses[0][0]  # else nothing was computed in bfloat16
-
-
 @pytest.mark.slow
 def test_the_command_writes_the_average_with_what_it_started_from(data: Path, tmp_path: Path) -> None:
     work, out, start = (
@@ -363,11 +203,6 @@ def test_the_command_writes_the_average_with_what_it_started_from(data: Path, tm
     assert record["blend"] == command.BLEND
     assert "scores" not in record  # those of the weights learnt are not those of what is written
     assert record["scores_learnt"] == json.loads((work / "phaseA.json").read_text())["scores"]
-
-
-def test_the_mean_of_weights_counts_their_shares() -> None:
-    first, last = {"w": torch.tensor([0.0, 3.0])}, {"w": torch.tensor([3.0, 3.0])}
-    assert mean([(first, 1), (last, 2)])["w"].tolist() == pytest.approx([2.0, 3.0])
 
 
 def test_the_command_writes_a_mean_and_what_went_in(
