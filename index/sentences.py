@@ -1,8 +1,8 @@
 """Where the sentences and headings of a document stand.
 
-A document is seen as blocks (a line, or a paragraph of a hard-wrapped file), a block as sentences. Masked text is
-blanked before any of it: it stands at no sentence's edge, a line of nothing else is as good as empty, and markup inside
-a sentence is taken out before the sentence's words are looked at.
+A document is seen as blocks (a line, or several that are one paragraph, broken for the eye), a block as sentences.
+Masked text is blanked before any of it: it stands at no sentence's edge, a line of nothing else is as good as empty,
+and markup inside a sentence is taken out before the sentence's words are looked at.
 
 Sentence bounds come from nupunkt, an implementation of Kiss and Strunk (2006), "Unsupervised multilingual sentence
 boundary detection", imported inside the function that needs it: the way of a query never comes here.
@@ -23,6 +23,8 @@ SENTENCE_LIMIT = 500
 """Code points a sentence has at most; a longer one is cut."""
 HEADING_LIMIT = 120
 """Code points a line without markup has at most if it is to be a heading."""
+WRAPPED = 50
+"""Code points of a line from which on the next one may go on with its sentence, in a file that is not hard-wrapped."""
 
 BLANK = "\0"
 _NEWLINES = "\n\r\x0b\x0c\x85\u2028\u2029"
@@ -35,6 +37,7 @@ _HASHES = re.compile(r"\s{0,3}#{1,6}\s")
 _ITEM = re.compile(r"(?:[-*+•‣▪–—]|\d{1,2}[.)])\s")
 _BULLET = re.compile(r"[-*+•‣▪–—]\s")
 _FINAL = tuple(".!?:;,…。！？：；，।؟۔")
+_STOPPED = tuple(char for char in _FINAL if char not in ",，،")
 _CLOSERS = "\"'”’»)]}〉》」』】"
 _CAPITAL = f"[{''.join(filter(str.isupper, map(chr, range(0x10000))))}]"
 
@@ -45,6 +48,8 @@ _BEFORE_QUOTE = re.compile(rf"[.!?](?=\s+[“\"‘«]{_CAPITAL})")
 # nupunkt learnt many plain words as abbreviations ("bank.", "month.", "Hall."): a word of three letters or more, or
 # "no", ends a sentence before a capital unless it stands here, written so; in capitals it is an acronym ("the SEC.").
 _PLAIN = re.compile(rf"(?<![\w.'’&-])([^\W\d_]{{3,}}|no)\.(?=\s+{_CAPITAL})")
+# It takes a unit of one letter, and "ms", for initials: "a wall of 38 m. The dam".
+_UNIT = re.compile(rf"(?<=\d)\s?(?:ms|[dghlms]|[a-zµμ]{{1,4}}[²³])\.(?=\s+{_CAPITAL})")
 _SHORT = """
 abbr approx assn assoc asst cert cont dept dist eds esp est etc excl fig figs govt illus inc incl intl lit ltd
 mfg misc natl orig prof resp trans univ viz vol vols
@@ -77,7 +82,10 @@ _OPENERS = '“"‘«('
 # Marks of footnotes stand behind the full stop and belong to the sentence before them.
 _NOTES = re.compile(rf"(?:(?:\[(?:\d{{1,3}}(?:[,–-]\d{{1,3}})*|[a-z])\])+|[{RAISED}]+)(?=\s|\Z)")
 _BEFORE_NOTES = re.compile(rf"[.!?](?={_NOTES.pattern}\s+[“\"‘«]?{_CAPITAL})")
-_COUNTED = re.compile(r"(?:^|[\s(])(?:[Nn]os?|[Pp]p?|[Ff]igs?|[Vv]ols?|[Cc]h|[Ss]ec|[Aa]rt|[Ee]qs?|[Aa]pprox|ca)\.$")
+_COUNTED = re.compile(
+    r"(?:^|[\s(])(?:[Nn]os?|[Pp]p?|[Ff]igs?|[Vv]ols?|[Cc]h|[Ss]ec|[Aa]rt|[Ee]qs?|[Aa]pprox|ca|[Mm]ax|[Mm]in|[Ee]xcl|[Ii]ncl"
+    r"|Rs|Tab)\.$"
+)
 _SHORTENED = re.compile(r"(?:^|[\s(])(?:(?:\w\.)+\w{0,3}|\w)\.$")
 # Where a sentence that is too long may be cut; "July 11, 1962" and "1, 2, 3" are no clauses.
 _CLAUSE = re.compile(r"[;:](?=\s)|,(?=\s+\D)|—|[；：，、،]")
@@ -94,8 +102,8 @@ class _Tokenizer(Protocol):
 class Block:
     """A line or paragraph with text of its own, trimmed to it.
 
-    ``heading``: it heads the block after it. ``leads``: it is to stay with that block (a heading, or a line like
-    "There are three reasons:").
+    ``heading``: it heads the block after it. ``leads``: it is to stay with that block (a heading, a line like "There
+    are three reasons:", or a question, which what follows answers).
     """
 
     start: int
@@ -108,8 +116,7 @@ def sentences(document: Document) -> list[Span]:
     """Spans of the sentences of ``document``, ascending and disjoint.
 
     Every character that is neither white space nor masked (nor NUL) is in exactly one of them. None begins or ends
-    with such a character, none is longer than ``SENTENCE_LIMIT`` and, unless the file is hard-wrapped, none holds a
-    newline.
+    with such a character, none is longer than ``SENTENCE_LIMIT``, and none holds a newline but where lines are wrapped.
     """
     shown = blanked(document)
     return [span for block in blocks(document, shown) for span in block_sentences(shown, block)]
@@ -166,23 +173,31 @@ def _lines(shown: str) -> Iterator[Span]:
 
 
 def blocks(document: Document, shown: str) -> Iterator[Block]:
-    """The blocks of ``document`` in order; ``shown`` is its blanked text."""
+    """The blocks of ``document`` in order; ``shown`` is its blanked text.
+
+    Lines that stand together are one block in a hard-wrapped file. In others (with lists, tables and short paragraphs
+    a file does not look it) a line is joined to the one before where that is long and without a stop, and it begins
+    in lower case.
+    """
     text = document.text
     spans: list[Span] = []
     marked: list[bool] = []
-    joins = False
+    joins = wraps = False
     for line_start, line_end in _lines(shown):
         start, end = _trim(shown, line_start, line_end)
         if start == end:
-            joins = False
+            joins = wraps = False
             continue
         mark = shown[line_start:start].strip() != "" and _HASHES.match(text[line_start:start]) is not None
-        if joins and not mark and not _ITEM.match(text[line_start : line_start + 200].lstrip()):
+        goes_on = joins or (wraps and shown[start].islower())
+        if goes_on and not mark and not _ITEM.match(text[line_start : line_start + 200].lstrip()):
             spans[-1] = spans[-1][0], end
         else:
             spans.append((start, end))
             marked.append(mark)
         joins = document.hard_wrapped and not mark
+        line = shown[start:end]
+        wraps = not mark and len(line) >= WRAPPED and not line.endswith(_STOPPED) and "|" not in text[start:end]
 
     candidate = [
         mark or (_may_head(shown, span) and "|" not in text[span[0] : span[1]])
@@ -195,7 +210,7 @@ def blocks(document: Document, shown: str) -> Iterator[Block]:
         last = at == len(spans) - 1
         heading = not last and (marked[at] or (0 < run <= 3 and _followed(found[-1], candidate[at + 1])))
         start, end = spans[at]
-        leads = not last and (heading or (end - start <= HEADING_LIMIT and shown[end - 1] in ":："))
+        leads = not last and (heading or (end - start <= HEADING_LIMIT and shown[end - 1] in ":：?？"))
         found.append(Block(start, end, heading, leads))
     return iter(found[::-1])
 
@@ -247,6 +262,7 @@ def _ends(text: str) -> list[int]:
     for before in (_BEFORE_QUOTE, _BEFORE_NOTES):
         stops |= {match.end() for match in before.finditer(text) if _ends_word(text, match.start())}
     stops |= {match.end() for match in _PLAIN.finditer(text) if match[1] not in _ABBREVIATED}
+    stops |= {match.end() for match in _UNIT.finditer(text)}
     if not text.isascii():
         stops |= {match.end() for match in _FOREIGN_END.finditer(text)}
     stops.discard(0)

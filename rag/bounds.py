@@ -9,14 +9,17 @@ from index.tokens import RAISED
 from rag.normal import SIGN_BEHIND
 from rag.values import CODES, HALVED
 
-_MAGNITUDE = r"[ \u00a0-]?(?:hundred|thousand|million|billion|trillion|bn|mn|tn{letters})\b(?![-’'])"
+# Lines may be wrapped anywhere: "$38" and "billion" on the next.
+_MAGNITUDE = (
+    r"(?:[ \u00a0-]|\r?\n)?(?:hundred|thousand|lakh|million|crore|billion|trillion|bn|mn|tn{letters})\b(?![-’'])"
+)
 # Only behind a currency sign is a letter a magnitude: "$38 M", but "in 1999 M. Shyamalan". A year may stand before a
 # name that begins with one ("in 1966 Million Dollar Baby").
 _COUNT_MAGNITUDE = re.compile(_MAGNITUDE.format(letters=""), re.IGNORECASE)
 _YEAR_MAGNITUDE = re.compile(_MAGNITUDE.format(letters=""))
 _YEAR = re.compile(r"(?:1\d|20)\d\d")
 _MONEY_MAGNITUDE = re.compile(_MAGNITUDE.format(letters="|m|k|b"), re.IGNORECASE)
-_PERCENT = re.compile(r"\\?%\$?|[ \u00a0](?:%|pct\b|per ?cent\b|percentage points?\b)")
+_PERCENT = re.compile(r"\\?%\$?|(?:[ \u00a0]|\r?\n)(?:%|pct\b|per ?cent\b|percentage points?\b)")
 _CODED = re.compile(rf"(?<![^\W_])(?:{CODES})[ \u00a0]?(?=\.?\d)")
 _UNSIGNED = re.compile(rf"(?:(?:{CODES})[ \u00a0]?|[$€£¥])?\.?\d")
 _LIMIT = re.compile(r"(?:<=?|(?<![\w\"'/=-])>=?|[≤≥])$")
@@ -137,9 +140,10 @@ def _whole_words(text: str, start: int, end: int, low: int, high: int) -> Span:
         start -= 1
     while low < end < high and _glued(text, end):
         end += 1
-    stop = end + 1 < high and text[end] == "." and not text[end + 1].isalnum()
-    if stop and _ends_with(_NAME_STOP, text, start, end + 1):  # "Acme Inc. said"
-        end += 1
+    if end < high and text[end] == "." and not (end + 1 < high and text[end + 1].isalnum()):
+        # "Acme Inc. said", and at the sentence's end "in the U.S."
+        abbreviation = _NAME_STOP if end + 1 < high else _ABBREVIATION
+        end += _ends_with(abbreviation, text, start, end + 1)
     return start, end
 
 
@@ -206,8 +210,8 @@ def _is_currency(character: str) -> bool:
 
 
 def _is_minus(text: str, at: int, low: int) -> bool:
-    """Whether the character at ``at`` is the minus of an amount, not a dash or a hyphen."""
-    if at < low or text[at] not in "-−–" or (at > low and not (text[at - 1].isspace() or text[at - 1] in "([“<>≤≥=")):
+    """Whether the character at ``at`` is the minus or plus of an amount, not a dash or a hyphen."""
+    if at < low or text[at] not in "-−–+" or (at > low and not (text[at - 1].isspace() or text[at - 1] in "([“<>≤≥=")):
         return False
     if text[at] == "–" and text[max(0, at - 2) : at - 1].isdecimal():  # "5 –7"
         return False

@@ -27,6 +27,8 @@ _AND = re.compile(
     r"|,(?!\s*(?:inc|ltd|llc|corp|co|plc|jr|sr)\b))\s*(?:(?:both|then|also)\s+)?",
     re.IGNORECASE,
 )
+# "Dr. Petra Klamm" is Petra Klamm, but "Mrs. Fox" may not be "Mr. Fox".
+_ADDRESS = re.compile(r"\b(?:Dr|Mr|Mrs|Ms|Mx|Prof)\b\.?\s+(?=[A-Z][\w.'’-]*\s+[A-Z])")
 _BOTH = re.compile(r"\W*both\s+", re.IGNORECASE)
 
 _INVISIBLE = (0xAD, 0x61C, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
@@ -90,6 +92,7 @@ def _spelled(text: str) -> str:
     if not text.isascii():
         text = _ACCENTS.sub("", unicodedata.normalize("NFD", text.translate(_GLYPHS)))
         text = _HYPHEN.sub("-", unicodedata.normalize("NFC", text))
+    text = _ADDRESS.sub("", text)
     return canonical(SIGN_BEHIND.sub(lambda match: _LEFT[match[0]], text))
 
 

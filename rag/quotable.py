@@ -8,24 +8,53 @@ from index.tokens import INVISIBLE, LINE_HYPHEN, RAISED
 
 # Marks of notes behind a year or a word: no part of it, unlike the exponent of "10⁵" and "km²".
 _NOTE = re.compile(rf"(?:(?<=\b(?:1\d|20)\d\d)|(?<=[^\W\d_]{{3}}))[{RAISED}]+(?![^\W_])")
+# The columns of a table in plain text; behind a full stop a typist may leave room.
+_GAP = re.compile(r"(?<=[^\s.!?])(?: {3,}|\t+)(?=\S)")
+_NUMBER = re.compile(r"\d{1,2}[.)]\s+(?=\S)")
+# A question for a reason or a way is none of these: it tells what has happened.
+_ASKS = re.compile(
+    r"\b(?:who|whom|whose|what|when|where|which)\b"
+    r"|\bhow (?:big|deep|far|fast|high|large|long|many|much|often|old|soon|tall)\b"
+    r"|^\W*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should)\b",
+    re.IGNORECASE,
+)
+_BYLINE = re.compile(r"(?i:by)(?!.*[.!?]$)(?: [^\W\d_a-z][\w.'’-]*| and){2,8}(?:(?:,| [|•–—-]) .{0,60})?")
 _GLUE = "\u034f"  # the combining grapheme joiner, which belongs to the letters around it
 
 
 def stretches(passage: Passage) -> list[tuple[Span, Span]]:
     """What one quote may cover, each with its sentence: sentences, cut where masked words or a table's bars stand.
 
-    Emphasis may stand inside a quote; the address of a link or an HTML tag may not. All in document offsets, ascending.
+    Emphasis may stand inside a quote; the address of a link, an HTML tag, the gap between two columns and the number of
+    a list's item may not. A question says nothing, and a byline nothing of what the article is about: they have no
+    stretch. All in document offsets, ascending.
     """
     found = []
     for sentence in passage.sentences:
         low, high = sentence
+        words = passage.between(low, high)
+        if _BYLINE.fullmatch(words) or _asks(passage, sentence):
+            continue
+        if number := _NUMBER.match(words):
+            low += number.end()
         for first, last in passage.masked:
             hidden = passage.text[first - passage.start : last - passage.start]
             if low <= first and last <= high and ("|" in hidden or any(map(str.isalnum, hidden))):
                 found.append(((low, first), sentence))
                 low = last
+        for gap in _GAP.finditer(passage.text, low - passage.start, high - passage.start):
+            found.append(((low, gap.start() + passage.start), sentence))
+            low = gap.end() + passage.start
         found.append(((low, high), sentence))
     return [(stretch, sentence) for stretch, sentence in found if stretch[0] < stretch[1]]
+
+
+def _asks(passage: Passage, sentence: Span) -> bool:
+    """Whether a sentence is a question; one that is quoted (`… asked: "Why?"`) tells who asked it."""
+    if passage.text.find("?", sentence[0] - passage.start, sentence[1] - passage.start) < 0:
+        return False
+    words = visible(passage)[sentence[0] - passage.start : sentence[1] - passage.start].strip(" *_")
+    return words.endswith("?") and _ASKS.search(words) is not None
 
 
 @lru_cache(maxsize=32)  # asked for each of a passage's many spans

@@ -57,7 +57,7 @@ _JOINT = re.compile(
     r"\s*(?:,|&|,?\s*\b(?:and|or|as well as|along with|plus)\b)\s*(?:(?:the|a|an|both|then|also)\s+)?", re.IGNORECASE
 )
 _STOPS = (".", "!", "?", "…", "。", "！", "？")
-_BREAK = re.compile(r"[;:]\s|\s[—–-]\s|—|,\s+")
+_BREAK = re.compile(r"[;:]\s|\s[—–-]\s|—|,[\"”’]?\s+")
 _COPULA = re.compile(r"(?:is|are|was|were)\s+(?:that\s+)?")
 _CAUSE = re.compile(
     r"\b(?:because(?: of)?|due to|owing to|thanks to|on account of|so that|so as to|in order to|in that|given that|"

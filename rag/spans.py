@@ -150,8 +150,9 @@ def _leads(passage: Passage, span: Span, better: Span) -> bool:
     """Whether ``span`` says nothing without the better one beside it: "the", or "around" before "$500 billion"."""
     first, second = sorted((span, better))
     between = passage.text[first[1] - passage.start : second[0] - passage.start]
-    if second[0] < first[1] or between.strip():
+    if second[0] < first[1] or between.strip(" ."):  # "approx. 500"
         return False
     words, beside = (passage.text[start - passage.start : end - passage.start] for start, end in (span, better))
-    qualifies = span < better and words.isalpha() and words.islower() and _AMOUNT.match(beside) is not None
+    plain = words.islower() or (words.istitle() and any(span[0] == start for start, _ in passage.sentences))
+    qualifies = span < better and words.isalpha() and plain and _AMOUNT.match(beside) is not None
     return qualifies or not tokenize(words)

@@ -81,7 +81,16 @@ _CURRENCIES = (
     | {"sterling": "gbp", "yen": "jpy", "yuan": "cny", "renminbi": "cny"}
 )
 _POWERS = (
-    {"dozen": 12, "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+    {
+        "dozen": 12,
+        "hundred": 100,
+        "thousand": 10**3,
+        "lakh": 10**5,
+        "million": 10**6,
+        "crore": 10**7,
+        "billion": 10**9,
+        "trillion": 10**12,
+    }
     | {"mn": 10**6, "mln": 10**6, "bn": 10**9, "bln": 10**9, "tn": 10**12, "trn": 10**12}
     | {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
 )

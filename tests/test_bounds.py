@@ -47,7 +47,18 @@ def cut(text: str, quote: str) -> str:
         ("In 1999 M. Night Shyamalan directed it.", "1999", "1999"),
         ("In 2024 Hundred Acre closed.", "2024", "2024"),
         ("In 1966 Million Dollar Baby came.", "1966", "1966"),
+        ("It costs Rs. 40 lakh now.", "40", "40 lakh"),
+        ("It cost $38\nbillion in all.", "38", "$38\nbillion"),
+        ("It rose 5\r\npercent then.", "5", "5\r\npercent"),
+        # abbreviations
+        ("He lives in Washington, D.C.", "D.C", "D.C."),
+        ("He lives in the U.S.", "U.S", "U.S."),
+        ("He came at 9.30 p.m.", "9.30 p.m", "9.30 p.m."),
+        ("He works at Acme Inc.", "Acme Inc", "Acme Inc"),
         # signs
+        ("It rose by +5% then.", "5", "+5%"),
+        ("Call +48 22 555 now.", "48 22 555", "+48 22 555"),
+        ("It is C+5 here.", "5", "5"),
         ("It was -5 degrees then.", "-5", "-5"),
         ("It was -5 degrees then.", "5", "-5"),
         ("It fell by −5% then.", "5", "−5%"),

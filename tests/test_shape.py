@@ -124,6 +124,8 @@ def test_what_no_comma_joins_or_comes_far_behind_stays_apart() -> None:
         ("The crane, he said, was the cost of rust.", "cost of rust", "the cost of rust"),
         ("The cause, he said, is that the crane broke.", "crane broke", "the crane broke"),
         ("What broke, he said, was it.", "was it", "was it"),
+        ("“The pump failed,” said Ms Brand on Tuesday.", "pump", "The pump failed"),
+        ('"The pump failed," said Ms Brand on Tuesday.', "pump", "The pump failed"),
         ("The town feared that it would not last.", "that it would not last", "that it would not last"),
     ],
 )

@@ -202,6 +202,14 @@ def test_words_that_say_nothing_without_a_better_span_are_no_candidate() -> None
     assert [word for word in found if word in network.given] == ["forty", "40", "men", "the"]
 
 
+def test_nor_with_a_capital_at_a_sentences_start_or_shortened() -> None:
+    text = "Around 40 men came. It weighs approx. 50 tons. Boeing 747"
+    bounds = ((0, 19), (20, 46), (47, 57))
+    given = {"40": (9, 9), "Around": (8, 8), "50": (7, 7), "approx": (6, 6), "747": (5, 5), "Boeing": (4, 4)}
+    found = texts(read(network := Given(given), hit(text, bounds)))
+    assert [word for word in found if word in network.given] == ["40", "50", "747"]
+
+
 def test_windows_of_one_text_are_merged() -> None:
     text = "a b c d red f g h"
     whole = read(Given({"red": (9, 9)}), hit(text))

@@ -38,6 +38,8 @@ def from_markdown(text: str) -> Document:
         ["Mr. Lee met Dr. Poe, Lt. Col. Ray and Sen. Kay of St. Louis.", "They left."],
         ["J.P. Morgan cut its rate to 3.5 percent, e.g. for No. 5.", "Others followed."],
         ["“It is done,” said the mayor.", "“We won.”", "Nobody cheered."],
+        ["A wall of 38 m. stands.", "It is 3 h.", "The lag is 200 ms.", "It is 40 m².", "The end."],
+        ["It costs Rs. 40 now, take max. 4 of Tab. 2, excl. 20% tax.", "It ends."],
         ['"Is it?" he asked.', '"Yes!" they said.', "(It was late.)", "They went."],
         ["He said: “It is.”", "Then he left [the room].", "End."],
         ["It rose 5%.", "“Why not?”", "He sat down."],
@@ -208,6 +210,33 @@ def test_markdown_structure() -> None:
     assert [search_text(document, passage) for passage in split(document, words, 100)] == [
         "Is it so?\nText one.\nMinor\nText two *three*, 2 * 3, a_b_c.\nquoted\ncode\nEnd"
     ]
+
+
+def test_a_line_goes_on_where_it_has_no_stop_and_the_next_begins_in_lower_case() -> None:
+    long = "The worker reads from RabbitMQ, Redis Streams, Amazon SQS and Google"
+    assert cut(f"# Brokers\n\n{long}\npub/sub. It stops.\n\nSee below.") == [
+        "# Brokers",
+        f"{long}\npub/sub.",
+        "It stops.",
+        "See below.",
+    ]
+    assert cut(f"{long},\nand others.") == [f"{long},\nand others."]
+    for apart in (
+        f"{long}\n\npub",
+        f"{long}\nPub",
+        f"{long}:\npub",
+        f"{long}.\npub",
+        f"a | {long}\npub",
+        "Too short\npub",
+    ):
+        assert "pub" in [sentence.lower() for sentence in cut(apart)]
+    assert cut(f"{long}\n1. pub") == [long, "1. pub"]
+
+
+def test_a_question_is_kept_with_the_text_after_it() -> None:
+    text = "The faq is here.\nWho approves it?\nThe guild does."
+    passages = split(Document("a", text), words, budget=8)
+    assert [passage.text for passage in passages] == ["The faq is here.", "Who approves it?\nThe guild does."]
 
 
 def test_headings() -> None:
