@@ -25,7 +25,7 @@ _UNSIGNED = re.compile(rf"(?:(?:{CODES})[ \u00a0]?|[$€£¥])?\.?\d")
 _LIMIT = re.compile(r"(?:<=?|(?<![\w\"'/=-])>=?|[≤≥])$")
 _COUNTRY_DOLLAR = re.compile(r"(?<![^\W_])(?:US|AU|CA|HK|NZ|A|C|S)$")
 _POSSESSIVE = re.compile(r"['’][sS](?![^\W_])")
-_ABBREVIATION = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.){2,}$")
+_ABBREVIATION = re.compile(r"(?<![^\W\d_])(?:[^\W\d_]\.){2,}$")
 _NAME_STOP = re.compile(rf"{_ABBREVIATION.pattern}|\b(?:Inc|Corp|Co|Ltd|Jr|Sr|Bros)\.$")
 _KEPT_STOP = re.compile(
     rf"{_NAME_STOP.pattern}|(?<![^\W_])[^\W\d_]\.$|\b(?:Mt|St|Dr|Prof|Gen|No|vs|etc)\.$", re.IGNORECASE
@@ -182,7 +182,7 @@ def _whole_amount(text: str, start: int, end: int, low: int, high: int) -> Span:
 
 def _whole_half(text: str, start: int, end: int, low: int, high: int) -> Span:
     """The span with all of a "two and a half million" that it holds a part of."""
-    if text.find("alf", low, high) >= 0:
+    if "alf" in text[low:high].lower():
         for halved in HALVED.finditer(text, low, high):
             if halved.start() < end and start < halved.end():
                 start, end = min(start, halved.start()), max(end, halved.end())

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from index.passage import Document
-from rag.answer import Answer, Candidate, Citation, Support, cite, line_of, refusal
+from rag.answer import Answer, Candidate, Citation, Part, Support, cite, line_of, refusal
 
 TEXT = "Heading\r\nThe mill cost $3 million. It opened.\rMore é.\n\nLast"
 DOCUMENT = Document("mill.txt", TEXT, "Mill", "Gazette", "2020-01-01")
@@ -78,6 +78,17 @@ def test_a_confidence_is_a_probability(confidence: float) -> None:
         Answer("q", True, "$3 million", confidence, None, (quoted(),), support=Support(1, 1))
 
 
+@pytest.mark.parametrize("confidence", [0.0, 1.0])
+def test_certainty_is_a_probability_too(confidence: float) -> None:
+    assert Candidate("$3 million", confidence, (quoted(),), Support(1, 1)).confidence == confidence
+
+
+def test_a_list_begins_with_the_answer() -> None:
+    answer = Answer("q", True, "$3 million", 1.0, None, (quoted(),), (Part("$3 million", (quoted(),)),))
+    with pytest.raises(ValueError, match="first of its parts"):
+        dataclasses.replace(answer, parts=(Part("3 million", (quoted(),)), *answer.parts))
+
+
 def test_an_answer_is_its_first_quote() -> None:
     answer = Answer("q", True, "$3 million", 1.0, None, (quoted(),), support=Support(1, 1))
     assert answer.answer == answer.citations[0].quote
@@ -101,6 +112,7 @@ def test_an_answer_is_its_first_quote() -> None:
 def test_a_refusal_has_a_reason() -> None:
     refused = refusal("q", "empty_index")
     assert (refused.answered, refused.answer, refused.confidence, refused.citations) == (False, None, 0.0, ())
+    assert (refused.support, refused.parts, refused.alternatives) == (Support(0, 0), (), ())
     for reason in ("unknown", ""):
         with pytest.raises(ValueError, match="a refusal has a reason"):
             refusal("q", reason)

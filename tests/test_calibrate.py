@@ -15,7 +15,7 @@ from eval.questions import Question
 from index.duplicates import sketch
 from index.errors import ModelError
 from index.passage import Document, Hit, Passage
-from rag.calibrate import Calibration, features
+from rag.calibrate import NEAR, Calibration, features, reason
 from rag.evidence import Group
 from rag.reader import ScoredSpan
 
@@ -63,6 +63,21 @@ def test_place_counts_the_passages_before_the_first_that_says_it() -> None:
     assert features([group(said), *others], 0)["place"] == -3
     # Equal scores are no order.
     assert features([group(replace(said, hit=replace(said.hit, score=0.8))), *others], 0)["place"] == -1
+
+
+def test_masses_that_lie_far_apart_do_not_overflow() -> None:
+    groups = [Group((span(n, 0.5, 0.0),), (f"{n}.txt",), 1, mass) for n, mass in enumerate((2000.0, -2000.0))]
+    assert [features(groups, n)["share"] for n in (0, 1)] == [0, -4000]
+
+
+@pytest.mark.parametrize(
+    ("cosine", "matched", "says"),
+    [(NEAR, 0.0, "weak"), (0.0, NEAR, "weak"), (NEAR - 0.01, NEAR - 0.01, "not_found")],
+)
+def test_one_passage_near_by_meaning_or_by_words_is_enough(cosine: float, matched: float, says: str) -> None:
+    found = span(1, 0.5, 0.0).hit
+    far, near = ({**PARTS, "cosine": a, "idf_matched": b} for a, b in ((0.0, 0.0), (cosine, matched)))
+    assert reason([replace(found, parts=far), replace(found, parts=near)]) == says
 
 
 def test_the_combination_is_a_logistic_one() -> None:

@@ -53,8 +53,8 @@ def test_where_nothing_is_copied_the_best_are_read(index: Index) -> None:
 
 
 def test_copies_are_read_where_there_is_nothing_else(index: Index) -> None:
-    found = hits(index, *(f"paper {n:02}" for n in range(7)))
-    found = [hit for hit in found if "$1.2 billion" in hit.passage.text]
+    found = hits(index, *(f"paper {n:02}" for n in range(7)), "own 00")
+    found = [hit for hit in found if "$1.2 billion" in hit.passage.text or hit.passage.doc_id == "own 00"]
     assert to_read(found) == (found, [])
 
 
@@ -95,6 +95,39 @@ def test_whoever_says_otherwise_is_read(tmp_path: Path, one: str, other: str, mo
     build_documents(papers, tmp_path)
     read, passed = to_read([Hit(passage, 1.0) for passage in Index.open(tmp_path).passages])
     assert (documents(read), documents(passed)) == (["0", "1", "2", "5"], ["3", "4"])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("The fire killed twelve people", "The fire killed 15 people"),
+        ("The fire killed twelve people.", "The fire killed fifteen workers."),
+        ("“The toll,” he said, ‘is now twelve.’", "“The toll,” he said, ‘is now fifteen.’"),
+        ("The fire killed twelve people.³", "The fire killed fifteen workers.³"),
+        ("(It killed twelve people.)", "(It killed fifteen workers.)"),
+        ("By Ann Stern\nTwelve people are dead", "By Bo Hall\nFifteen workers are dead"),  # the third line is none
+    ],
+)
+def test_a_line_with_a_stop_or_a_number_is_no_byline(
+    tmp_path: Path, one: str, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rag.copies.READ", COPIES + 1)
+    said = [one] * 5 + [other]
+    papers = [
+        Document(f"{n}", f"Fire in town, says {name}\n{line}\n{SHARED}\n")
+        for n, (line, name) in enumerate(zip(said, "abcdef", strict=True))
+    ]
+    build_documents(papers, tmp_path)
+    read, passed = to_read([Hit(passage, 1.0) for passage in Index.open(tmp_path).passages])
+    assert (documents(read), documents(passed)) == (["0", "1", "2", "5"], ["3", "4"])
+
+
+def test_a_passage_of_nothing_but_a_headline_is_no_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.copies.READ", 1)
+    build_documents([Document(f"{n}", f"Fire in {name} town") for n, name in enumerate(("old", "new"))], tmp_path)
+    found = [Hit(passage, 1.0) for passage in Index.open(tmp_path).passages]
+    assert len(found) == 2
+    assert to_read(found) == (found[:1], [])
 
 
 def test_so_many_are_looked_through_and_no_more(index: Index) -> None:

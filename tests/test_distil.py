@@ -39,11 +39,11 @@ def small_config() -> Any:
     )
 
 
-def small_mpnet(place: Path) -> Path:
+def small_mpnet(place: Path, seed: int = 4) -> Path:
     """An MPNet of two layers with random weights, named as transformers does."""
     from transformers import MPNetModel
 
-    torch.manual_seed(4)
+    torch.manual_seed(seed)
     model = MPNetModel(small_config())
     path = place / "mpnet.safetensors"
     save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, path)
@@ -189,7 +189,14 @@ def test_the_command_trains_a_teacher_and_the_reader_after_it(
     # Started again, it finds all done and writes the same.
     assert distil.main([*line, "--examples", "3"]) == 0
     assert (out / "reader.safetensors").read_bytes() == written
-    assert "looking for passages" not in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "looking for passages" not in said
+    assert "asking the teacher" not in said
+    # With another teacher nothing of what the reader learnt after the first one is taken up.
+    (work / "teacher.checkpoint.safetensors").unlink()
+    assert small_mpnet(tmp_path, seed=1) == teacher
+    assert distil.main([*line, "--examples", "3"]) == 2
+    assert "first.checkpoint.safetensors: written by another recipe (its started_from)" in capsys.readouterr().err
 
 
 def test_missing_weights_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,6 +36,7 @@ def test_resemblance_by_hand() -> None:
 def test_resemblance_of_long_documents_is_estimated() -> None:
     a, b = sketch(document(words(0, 3000))), sketch(document(words(1000, 4000)))
     assert resemblance(a, b) == pytest.approx(1996 / 3996, abs=0.08)
+    assert resemblance(a, sketch(document(words(0, 750)))) == pytest.approx(746 / 2996, abs=0.06)
 
 
 @pytest.mark.parametrize("length", [120, 1200, 6000])
@@ -56,6 +57,8 @@ def test_a_brief_of_two_sentences_is_told_from_an_article_of_ordinary_length() -
     assert containment(article, sketch(document(words(50, 62)))) == 1.0  # 8 shingles
     assert sources([article, sketch(document(words(50, 62)))]) == [0, 0]
     assert containment(article, sketch(document(words(50, 61)))) == 0.0
+    longest = sketch(document(words(0, SKETCH + 3)))  # its sketch holds all of its 255 shingles
+    assert containment(sketch(document(words(50, 62))), longest) == 1.0
 
 
 def test_masked_text_does_not_count() -> None:
@@ -72,10 +75,18 @@ def test_documents_without_words() -> None:
     assert sources([empty, empty]) == [0, 1]
 
 
+def test_near_copies_resemble_by_three_tenths() -> None:
+    # 13 shingles each, 6 of 20 in both, and 5 of 21
+    first, second, third = (sketch(document(words(*bounds))) for bounds in ((0, 17), (7, 24), (8, 25)))
+    assert sources([first, second]) == [0, 0]
+    assert sources([first, third]) == [0, 1]
+
+
 def test_sources_are_transitive() -> None:
     # 0 ~ 2 and 2 ~ 3 (sharing 50 of 100 words), 0 and 3 share nothing; 1 stands alone
     made = [sketch(document(words(*bounds))) for bounds in ((0, 100), (500, 600), (50, 150), (100, 200))]
     assert resemblance(made[0], made[3]) == 0.0
     assert sources(made) == [0, 1, 0, 0]
     assert sources(made[::-1]) == [0, 0, 2, 0]
+    assert sources([made[0], made[3], made[2]]) == [0, 0, 0]  # the last joins the first two
     assert sources([]) == []

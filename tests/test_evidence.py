@@ -142,6 +142,8 @@ def test_great_and_small_scores_do_not_overflow(index: Index) -> None:
     for score in (-2000.0, 2000.0):
         (group,) = grouped([span(index, "a", "$3 million", score), span(index, "c", "$3 million", score)], index)
         assert group.mass == pytest.approx(score + np.log(2))
+    (group,) = grouped([span(index, "a", "$3 million", 2000.0), span(index, "c", "$3 million", -2000.0)], index)
+    assert group.mass == pytest.approx(2000)
 
 
 def test_wordings_of_punctuation_only_stay_apart(index: Index) -> None:
@@ -197,6 +199,15 @@ def test_who_denies_it_does_not_say_it(index: Index) -> None:
     assert group.documents == ("e",)
 
 
+def test_only_the_words_before_it_in_its_sentence_deny(tmp_path: Path) -> None:
+    # The second passage begins where its text does; a headline's last word denies nothing of the next sentence.
+    texts = ["Paid or not\n$3 million was the price.", f"{chr(10) * 50}It was $4 million, not $3 million."]
+    build_documents([Document(name, text) for name, text in zip("ab", texts, strict=True)], tmp_path / "index")
+    index = Index.open(tmp_path / "index")
+    (group,) = grouped([span(index, "b", "$3 million", 2.0), span(index, "a", "$3 million", 1.0)], index)
+    assert group.documents == ("a",)
+
+
 @pytest.mark.parametrize(
     "denial",
     [
@@ -225,6 +236,16 @@ def test_unread_copies_are_cited_where_they_hold_the_sentence(index: Index) -> N
     assert found.citations[1].sentence == "It cost $3 million."
     assert (found.support.documents, found.support.distinct) == (2, 1)
     assert [citation.document for citation in part(group, index, unread).citations] == ["a", "f"]
+
+
+def test_the_best_citation_gives_the_wording_and_how_much_is_quoted_of_a_copy(tmp_path: Path) -> None:
+    names = ("first", "second", "unread")
+    build_documents([Document(name, f"The {name}. They paid the $3 million.") for name in names], tmp_path / "index")
+    index = Index.open(tmp_path / "index")
+    (group,) = grouped([span(index, "first", "the $3 million", 2.0), span(index, "second", "$3 million", 1.0)], index)
+    found = part(group, index, [Hit(passage, 0.5) for passage in index.passages if passage.doc_id == "unread"])
+    assert found.answer == part(group, index).answer == "the $3 million"
+    assert [citation.quote for citation in found.citations] == ["the $3 million", "$3 million", "the $3 million"]
 
 
 def test_unread_passages_of_articles_of_their_own_are_independent(index: Index) -> None:

@@ -5,7 +5,7 @@ import pytest
 from platformdirs import user_cache_path
 
 from eval.figures import FIGURES, is_figure, lower_is_better
-from eval.gates import DEFAULT, check, gate_name, load_gates
+from eval.gates import DEFAULT, LossVerdict, check, check_losses, gate_name, load_gates
 from index.errors import InputError
 
 
@@ -19,6 +19,7 @@ def test_tables_by_set_and_mode(tmp_path: Path) -> None:
     found = load_gates(gates(tmp_path, '[own]\n"R@1" = 0.5\nECE = 1\n[own.without_gold]\nrefused = 0.9\n'))
     assert found == {"own": {"R@1": 0.5, "ECE": 1.0}, "own.without_gold": {"refused": 0.9}}
     assert gate_name("own", "without_gold") == "own.without_gold"
+    assert gate_name("own", "given_paragraph") == "own.given_paragraph"
     assert gate_name("own", "open") == "own"
 
 
@@ -66,6 +67,7 @@ def test_a_set_without_gates_has_no_verdicts(tmp_path: Path) -> None:
         ("[own]\nF1 = true\n", "F1 = True is no number"),
         ("[own]\nF1 = nan\n", "F1 = nan is no number"),
         ("[own.F1]\nx = 1\n", "is no number"),
+        ("[own.loss.loss]\nF1 = 0.1\n", r"\[own.loss\]: 'loss' names no figure"),
         ("F1 = 0.5\n", "'F1' stands in no table"),
         ("[own\n", "not TOML"),
     ],
@@ -73,6 +75,12 @@ def test_a_set_without_gates_has_no_verdicts(tmp_path: Path) -> None:
 def test_gates_that_cannot_be_meant(tmp_path: Path, text: str, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         load_gates(gates(tmp_path, text))
+
+
+def test_a_loss_that_cannot_be_told_is_not_met(tmp_path: Path) -> None:
+    found = load_gates(gates(tmp_path, "[own.loss]\nF1 = 0.01\n"))
+    assert check_losses("own", {}, found) == [LossVerdict("F1", 0.01, None, False)]
+    assert str(check_losses("own", {}, found)[0]) == "NOT MET: F1 is not in both runs, allowed 0.01"
 
 
 def test_no_such_file(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ class TestSpans:
         assert list_exact(["iron", "iron", "tin"], ["tin", "tin", "iron"]) == 1
         assert list_exact(["iron", "iron"], ["iron"]) == 0
         assert list_exact(["iron", "tin"], ["iron", "iron"]) == 0
-        assert list_f1([], ["x"]) == 0
+        assert list_f1([], ["x"]) == list_f1(["x"], []) == 0
         assert list_f1([], []) == 1
 
     def test_list_f1_against_every_pairing(self) -> None:
@@ -167,11 +167,13 @@ class TestSpans:
         alternatives = Question("q", "?", ("iron", "glass"))
         assert answer_scores(alternatives, ["glass", "tin"]) == (1, 1)
         assert answer_scores(alternatives, [""]) == (0, 0)
+        assert answer_scores(alternatives, ["", "glass"]) == (1, 1)
         assert answer_scores(Question("q", "?", ("iron", "glass"), multi=True), ["glass"]) == (0, 1 / 2)
         assert answer_scores(Question("q", "?", answerable=False), []) == (1, 1)
 
     def test_holds_whole_words_only(self) -> None:
         assert plain("US$38 billion – the “deal”") == "38 billion deal"
+        assert plain("a 38-billion deal, COVID-19") == "38billion deal covid19"  # a hyphen parts letters alone
         assert holds("It cost US$38 billion.", ["$38 billion"])
         assert holds("1998–2001", ["2001"])
         assert not holds("It cost 138 billion.", ["38 billion"])
@@ -274,6 +276,7 @@ class TestConfidence:
             (1.0, 1 / 2, 0.3),
         ]
         assert aurc(self.STATED, self.RIGHT) == pytest.approx(1 / 4 * 0 + 2 / 4 * (1 / 3) + 1 / 4 * (1 / 2))
+        assert aurc([0.9, 0.1], [0, 1]) == 1 / 2 * 1 + 1 / 2 * (1 / 2)
         assert risk_coverage([], []) == []
         assert aurc([], []) is None
 

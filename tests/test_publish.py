@@ -36,6 +36,20 @@ def test_only_two_generations_are_kept(tmp_path: Path) -> None:
     assert (store.current_generation(tmp_path) or ("",))[0] == "gen-000004"
 
 
+def test_what_a_killed_writer_left_unfinished_is_removed(tmp_path: Path) -> None:
+    publish(tmp_path, 1)
+    (tmp_path / "gen-000007").mkdir()
+    (tmp_path / "gen-000007" / "texts.bin").write_text("half")
+    publish(tmp_path, 2)
+    assert generations(tmp_path) == ["gen-000001", "gen-000002"]
+
+
+def test_a_folder_that_stood_there_stays(tmp_path: Path) -> None:
+    with writing(tmp_path):
+        pass
+    assert tmp_path.is_dir()
+
+
 def test_numbers_beyond_six_digits_are_in_order(tmp_path: Path) -> None:
     publish(tmp_path, 1)
     name = "gen-999999"

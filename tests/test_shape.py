@@ -80,6 +80,65 @@ def test_what_a_question_wants(question: str, shape: str) -> None:
     assert wanted(question) == shape
 
 
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        (
+            "Which {} towns share the bridge?",
+            "two three four five six seven eight nine ten 12 other various different main major some",
+        ),
+        ("What ships {} it own?", "are were do did have had can could will would should may might must does has"),
+        ("{} which towns does it run?", "in of from to with for at on by through under about against between"),
+        ("{} the towns.", "list enumerate"),
+        ("Name {} towns.", "all the some two"),
+    ],
+)
+def test_each_of_the_words_that_ask_for_several(question: str, words: str) -> None:
+    assert [word for word in words.split() if wanted(question.format(word)) != "list"] == []
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        (
+            "Which {} company won?",
+            "alias arms athletics atlas canvas customs economics electronics gas headquarters lens mathematics news "
+            "physics politics sales savings series species sports statistics glass virus analysis",
+        ),
+        ("Which {} it?", "does has was means"),
+        ("What are the new tugs {}?", "called for from like of worth"),
+        ("Which Texas towns {} mayor likes?", "the a an its his her their all every no any how that"),
+    ],
+)
+def test_each_of_the_words_that_ask_for_one_thing(question: str, words: str) -> None:
+    assert [word for word in words.split() if wanted(question.format(word)) != "words"] == []
+
+
+def test_each_of_the_words_that_ask_for_a_statement_or_a_reason() -> None:
+    verbs = [
+        "say",
+        "said",
+        "claim",
+        "claimed",
+        "argue",
+        "argued",
+        "warn",
+        "warned",
+        "announce",
+        "announced",
+        "explain",
+        "explained",
+    ]
+    assert [verb for verb in verbs if wanted(f"What did the mayor {verb} about it?") != "clause"] == []
+    assert {wanted(f"What {verb} the mayor say {word} it?") for verb in ("do", "does", "did", "has", "have")
+            for word in ("about", "of", "on", "to")} == {"clause"}  # fmt: skip
+    nouns = ("reason", "reasons", "motive", "rationale")
+    assert {wanted(f"What {verb} the {noun} for it?") for verb in ("is", "was", "were", "are") for noun in nouns} == {
+        "clause"
+    }
+    assert wanted("How come it closed?") == "clause"
+
+
 def test_time_is_linear_in_a_question() -> None:
     started = time.perf_counter()
     for piece in (". ", "which ", "what cats of ", "who are all the ", "who are a b ", "what is the ", "a.b-"):
@@ -114,6 +173,41 @@ def test_what_no_comma_joins_or_comes_far_behind_stays_apart() -> None:
 
 
 @pytest.mark.parametrize(
+    "joint",
+    [
+        ",",
+        "&",
+        "and",
+        ", and",
+        "or",
+        "as well as",
+        "along with",
+        "plus",
+        "and the",
+        "or a",
+        "and an",
+        "and both",
+        "and then",
+    ],
+)
+def test_each_of_the_words_that_join_items(joint: str) -> None:
+    where = hit(f"There are Acme {joint} Borg now.")
+    (found,) = shaped("Which firms sell?", [span(where, "Acme"), span(where, "Borg", -1.0)])
+    assert found.text == f"Acme {joint} Borg"
+
+
+def test_items_of_two_sentences_or_with_nothing_between_stay_apart() -> None:
+    text = "They are Acme,\nBorg, and others/Crown"
+    line = 50 + text.index("\n")
+    whole = hit(text)
+    where = replace(whole, passage=replace(whole.passage, sentences=((50, line), (line + 1, 50 + len(text)))))
+    spans = [span(where, words) for words in ("Acme", "Borg", "others/", "Crown")]
+    apart = ["Acme", "Borg, and others/", "Crown"]
+    assert [s.text for s in shaped("Which firms sell?", spans)] == apart
+    assert [s.text for s in shaped("Which firms sell?", spans[::-1])] == [*apart[2:], apart[1], apart[0]]
+
+
+@pytest.mark.parametrize(
     ("text", "words", "clause"),
     [
         ("The harbour closed because the crane broke, and the mayor left.", "crane broke", "because the crane broke"),
@@ -127,6 +221,8 @@ def test_what_no_comma_joins_or_comes_far_behind_stays_apart() -> None:
         ("“The pump failed,” said Ms Brand on Tuesday.", "pump", "The pump failed"),
         ('"The pump failed," said Ms Brand on Tuesday.', "pump", "The pump failed"),
         ("The town feared that it would not last.", "that it would not last", "that it would not last"),
+        ("The town feared that the crane broke.", "that the crane broke", "that the crane broke"),  # four words
+        ("It closed because Acme) sold its many old ships.", "Acme", "Acme"),  # the clause would leave it out
     ],
 )
 def test_a_reason_gets_its_clause(text: str, words: str, clause: str) -> None:
@@ -141,6 +237,31 @@ def test_a_clause_ends_before_masked_words() -> None:
     where = replace(whole, passage=replace(whole.passage, sentences=((50, 50 + len(text)),), masked=masked))
     (found,) = shaped("Why did it close?", [span(where, "crane")])
     assert found.text == "because the [old crane"
+
+
+@pytest.mark.parametrize(
+    "cause",
+    ["because", "because of", "due to", "owing to", "thanks to", "on account of", "so that", "so as to", "in order to",
+     "in that", "given that", "since", "as a result of"],
+)  # fmt: skip
+def test_each_of_the_words_that_begin_a_reason(cause: str) -> None:
+    (found,) = shaped("Why did it close?", [span(hit(f"It closed {cause} old cranes."), "cranes")])
+    assert found.text == f"{cause} old cranes"
+
+
+@pytest.mark.parametrize("word", ["as", "the", "a", "an", "its", "their", "his", "her"])
+def test_to_a_thing_begins_no_reason(word: str) -> None:
+    (found,) = shaped("Why did it close?", [span(hit(f"It went to {word} bank."), "bank")])
+    assert found.text == f"It went to {word} bank"
+
+
+def test_a_clause_begins_behind_masked_words() -> None:
+    text = "It closed because <a href=x>cranes</a> broke on Monday."
+    masked = tuple((50 + m.start(), 50 + m.end()) for m in re.finditer(r"<.*?>", text))
+    whole = hit(text)
+    where = replace(whole, passage=replace(whole.passage, masked=masked))
+    (found,) = shaped("Why did it close?", [span(where, "cranes")])
+    assert found.text == "cranes"
 
 
 @pytest.mark.parametrize(
@@ -186,6 +307,8 @@ def test_items_of_a_list() -> None:
     # The answer itself is always the first, and a bullet without a full stop is an item.
     bullets = [group("Acme sells.", "Acme sells.", 3.0), group("Borg", "Borg", 2.9), group("Crown.", "Crown.", 2.8)]
     assert [g.spans[0].text for g in items(bullets)] == ["Acme sells.", "Borg"]
+    for stop in (".", "!", "?", "…", "。", "！", "？"):
+        assert len(items([*bullets[:2], group(f"Crown{stop}", f"Crown{stop}", 2.8)])) == 2
     assert len(items([group(f"Then a{n}b came.", f"a{n}b", 0.0) for n in range(20)])) == MAX_ITEMS
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from index.passage import Hit, Passage, Span
 from rag.reader import ScoredSpan
-from rag.spans import MAX_SPAN, Floats, SpanReader, Window
+from rag.spans import MAX_SPAN, RETRIEVAL, Floats, SpanReader, Window
 
 LOW = -10.0
 Logits = Mapping[str, tuple[float, float]]
@@ -76,12 +76,14 @@ def test_the_best_span() -> None:
     assert (spans[0].start, spans[0].end) == (110, 122)
     assert spans[0].sentence == (100, 130)
     assert spans[0].signals["margin"] == pytest.approx(10)
-    assert SpanReader(Given({}), "given").identity == "given@1"
+    reader = SpanReader(Given({}), "mine")
+    assert (reader.name, reader.identity) == ("mine", "given@1")
 
 
 def test_the_margin_is_over_no_answer() -> None:
     spans = read(Given({"red": (5, 5), "": (1, 2)}), hit("A red mill."))
     assert spans[0].signals["margin"] == pytest.approx(7)
+    assert spans[0].score == pytest.approx(7 / 2)
 
 
 def test_a_span_ends_where_or_after_it_starts() -> None:
@@ -210,6 +212,12 @@ def test_nor_with_a_capital_at_a_sentences_start_or_shortened() -> None:
     assert [word for word in found if word in network.given] == ["40", "50", "747"]
 
 
+def test_an_article_behind_a_better_span_is_none_and_a_year_before_an_amount_is_one() -> None:
+    network = Given({"red": (9, 9), "the": (8, 8), "40": (6, 6), "1990s": (5, 5)})
+    found = texts(read(network, hit("It was red the day."), hit("In 1990s 40 men came.", row=1)))
+    assert [word for word in found if word in network.given] == ["red", "40", "1990s"]
+
+
 def test_windows_of_one_text_are_merged() -> None:
     text = "a b c d red f g h"
     whole = read(Given({"red": (9, 9)}), hit(text))
@@ -238,7 +246,8 @@ def test_of_two_windows_the_surer_one_counts() -> None:
 def test_better_retrieved_passages_come_first() -> None:
     network = Given({"red": (5, 5)})
     spans = read(network, hit("A red mill.", row=7, score=0.5), hit("A red mill.", row=3, score=1.0))
-    assert [span.hit.passage.passage_id for span in spans if span.text == "red"] == [3, 7]
+    best = [(span.hit.passage.passage_id, span.score) for span in spans if span.text == "red"]
+    assert best == [(3, pytest.approx(5)), (7, pytest.approx(5 - RETRIEVAL / 2))]
 
 
 def test_ties_by_passage_and_start() -> None:

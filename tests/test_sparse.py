@@ -93,6 +93,11 @@ def test_hand_worked_signals():
     assert sparse.signals([], np.array([0, 1]))["bm25_share"].tolist() == [0, 0]
     assert sparse.mean_idf(["war", "rate", "never"]) == pytest.approx(mass / 3)
     assert sparse.mean_idf([]) == Sparse.build([]).mean_idf(["war"]) == 0
+    assert sparse.mean_idf(["rate"]) == pytest.approx(common)
+    # tf 1 and the mean length in each: 1 * 2 / (1 + 1), half of the most that it could give
+    assert Sparse.build([["x"], ["y"]], k1=1.0).signals(["x"], np.array([0, 1]))["bm25_share"] == pytest.approx(
+        [0.5, 0]
+    )
     # a corpus of one passage, where the ranking's own idf is negative
     assert Sparse.build([["war"]]).signals(["war"], np.array([0]))["idf_matched"].tolist() == [1]
 

@@ -41,6 +41,15 @@ def test_a_record_is_a_line_of_ascii() -> None:
     )
 
 
+def test_the_model_is_known_where_the_rest_is_damaged(tmp_path: Path) -> None:
+    assert store.model_of(tmp_path) is None
+    publish(tmp_path, 1)
+    (tmp_path / "gen-000001" / "vectors.npy").write_bytes(b"damaged")
+    assert store.model_of(tmp_path) == "m"
+    (tmp_path / "gen-000001" / "MANIFEST.json").write_bytes(b"damaged")
+    assert store.model_of(tmp_path) is None
+
+
 def test_nothing_there(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("mine")

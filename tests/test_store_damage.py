@@ -105,6 +105,14 @@ def test_odd_currents(one: Path, current: str) -> None:
     assert number_of(store.open_current(one)) == 3
 
 
+def test_current_names_no_folder_but_a_generation(one: Path) -> None:
+    name, digest = store.current_generation(one) or ("", "")
+    (one / name).rename(one / f"{name}.old")
+    (one / "CURRENT").write_text(f"{name}.old {digest}\n")
+    with pytest.raises(IndexDamaged, match="does not name a generation"):
+        store.open_current(one)
+
+
 @pytest.mark.parametrize("unknown", [0, 2, "1", None])
 def test_unknown_formats(one: Path, resign: Resign, unknown: object) -> None:
     resign(one, lambda manifest: manifest.update(format=unknown))
@@ -115,7 +123,7 @@ def test_unknown_formats(one: Path, resign: Resign, unknown: object) -> None:
 @pytest.mark.parametrize("name", ["../x.npy", "/etc/passwd", "a/b.npy", "x.pkl", "", ".npy", "..npy", "x.npy\n"])
 def test_a_manifest_names_no_other_files(one: Path, resign: Resign, name: str) -> None:
     resign(one, lambda manifest: manifest["files"].update({name: {"bytes": 0, "sha256": "0" * 64}}))
-    with pytest.raises(IndexDamaged):
+    with pytest.raises(IndexDamaged, match="names files that no index has"):
         store.open_current(one)
 
 
@@ -125,7 +133,7 @@ def test_manifests_of_another_shape(one: Path, resign: Resign, key: str) -> None
     others: list[object] = [v for v in (None, True, 1.5, "x", ["x"], {"x": 1}) if type(v) is not type(good[key])]
     wrong: dict[str, list[object]] = {
         "documents": [1, 3],
-        "paths": [[1]],
+        "paths": [[1], ["x", 1]],
         "files": [{}, {"texts.bin": 1}, {**good["files"], "x.npy": {}}],
     }
     for value in [*others, *wrong.get(key, [])]:

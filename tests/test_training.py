@@ -223,10 +223,45 @@ def test_the_command_writes_a_mean_and_what_went_in(
         assert mean_command.main([str(out), bad]) == 2
         assert "FILE=SHARE" in capsys.readouterr().err
     assert mean_command.main([str(out), "absent=1"]) == 2
+    assert mean_command.main([str(out), f"{model_folder() / 'model.safetensors'}=1"]) == 2
+    assert "an encoder without a head" in capsys.readouterr().err
     write_tensors(two, {name: tensor for name, tensor in load_file(one).items() if ".layer.5." not in name}, {})
     for order in ((one, two), (two, one)):
         assert mean_command.main([str(out), *(f"{path}=1" for path in order)]) == 2
         assert "different depths" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "--minutes=0",
+        "--minutes=-1",
+        "--minutes=nan",
+        "--minutes=x",
+        "--examples=0",
+        "--learnt=-1",
+        "--threads=0",
+        "--seed=99999999999999999999",
+    ],
+)
+def test_numbers_out_of_range_are_refused(argument: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["--data", str(tmp_path), "--out", str(tmp_path / "out"), argument])
+    assert stopped.value.code == 2
+    assert f"argument {argument.partition('=')[0]}: " in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_places_that_cannot_be_used_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    places = {"--out": str(tmp_path / "out"), "--work": str(tmp_path / "work"), "--data": str(tmp_path)}
+    for changed, said in (
+        ({"--out": str(tmp_path / "file")}, "cannot be made a folder"),
+        ({"--work": str(tmp_path / "file" / "x")}, "cannot be made a folder"),
+        ({"--measure": str(tmp_path / "none")}, "no such folder"),
+    ):
+        assert command.main([word for pair in (places | changed).items() for word in pair]) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_missing_data_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

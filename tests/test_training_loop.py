@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from index.errors import InputError
-from rag.training.loop import Recipe, Trainer, batches, groups_hash, learning_rate
+from rag.training.loop import Recipe, Trainer, batches, groups_hash, learning_rate, write_tensors
 from rag.training.network import Reader, load_reader
 from tests.towns import example
 
@@ -76,6 +76,25 @@ def test_a_checkpoint_of_another_recipe_is_refused(fresh: Reader, tmp_path: Path
     # Less or something else to learn: other places in another order stand behind the same step.
     with pytest.raises(InputError, match="another recipe"):
         Trainer(Reader(fresh.weights, fresh.embeddings), recipe(groups="0" * 64), path).resume()
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 64, b"\x02\0\0\0\0\0\0\0{}"])
+def test_what_is_no_checkpoint_is_one_sentence(fresh: Reader, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"x\.safetensors: no checkpoint .*; remove it"):
+        Trainer(Reader(fresh.weights, fresh.embeddings), recipe(), path).resume()
+
+
+def test_a_file_is_written_for_all_whom_the_umask_lets_read_or_not_at_all(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    write_tensors(tmp_path / "x.safetensors", {"w": torch.zeros(2)}, {})
+    assert (tmp_path / "x.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    (tmp_path / "folder").mkdir()
+    for place in (tmp_path / "none" / "x", tmp_path / "folder"):
+        with pytest.raises(InputError, match="cannot be written"):
+            write_tensors(place, {"w": torch.zeros(2)}, {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "plain", "x.safetensors"]
 
 
 def test_the_hash_of_groups_is_of_all_that_is_learnt() -> None:

@@ -32,6 +32,17 @@ def test_weights_of_something_else_are_no_start(tmp_path: Path) -> None:
         load_reader(tmp_path / "other.safetensors", seed=0)
 
 
+def test_an_encoder_of_another_width_is_no_start(tmp_path: Path) -> None:
+    wide = {
+        name: tensor.repeat(*[2] * tensor.ndim)
+        for name, tensor in load_file(model_folder() / "model.safetensors").items()
+        if tensor.ndim
+    }
+    write_tensors(tmp_path / "wide.safetensors", wide, {})
+    with pytest.raises(ModelError, match="of another width than 384"):
+        load_reader(tmp_path / "wide.safetensors", seed=0)
+
+
 def test_an_encoder_of_another_depth_is_a_start(tmp_path: Path) -> None:
     layer = "encoder.layer.{}."
     base = load_file(model_folder() / "model.safetensors")

@@ -18,11 +18,11 @@ def tensor(name: str, values: Any, kind: type) -> Any:
     return onnx.numpy_helper.from_array(np.array(values, kind), name)
 
 
-def model(path: Path, *, bias: bool = True) -> Path:
+def model(path: Path, *, bias: bool = True, product: str = "MatMulInteger") -> Path:
     """One product of two inputs and three outputs: (levels - 100) * 0.5, its bias, and a norm's scale beside it."""
     node = onnx.helper.make_node
     nodes = [
-        node("MatMulInteger", ["x", "p_7_quantized", "zero", "p_7_zero_point"], ["product"], name="p_7_quant"),
+        node(product, ["x", "p_7_quantized", "zero", "p_7_zero_point"], ["product"], name="p_7_quant"),
         node("Cast", ["product"], ["cast"], to=onnx.TensorProto.FLOAT),
         node("Mul", ["cast", "p_7_scale"], ["scaled"]),
         node("Add", [f"{LAYER}dense.bias" if bias else "scaled", "scaled"], ["y"]),
@@ -54,10 +54,14 @@ def test_weights_get_the_name_of_their_bias_and_their_values_back(tmp_path: Path
 def test_what_is_no_such_file_is_said_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "text.onnx").write_text("no model")
     unnamed = model(tmp_path / "unnamed.onnx", bias=False)
+    plain = model(tmp_path / "plain.onnx", product="MatMul")
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph([], "empty", [], [])), tmp_path / "empty.onnx")
     for path, said in (
         (tmp_path / "absent.onnx", "cannot be read"),
         (tmp_path / "text.onnx", "no ONNX file"),
         (unnamed, "no bias follows the product 'p_7_quant'"),
+        (plain, f"no weights stand beside {LAYER}dense.bias"),
+        (tmp_path / "empty.onnx", "holds no encoder layers"),
     ):
         assert main([str(path), str(tmp_path / "out.safetensors")]) == 2
         assert said in capsys.readouterr().err

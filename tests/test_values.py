@@ -27,6 +27,11 @@ ONE = (
     ("200,000", "200 000", "two hundred thousand", "200 thousand", "0.2 million"),
     ("21,000", "21 000", "21\u00a0000", "21\u202f000", "21\u2009000", "21000", "21’000"),
     ("100", "a hundred", "hundred"),
+    ("the 1990s", "the 1990's"),
+    ("0.5 billion", "half a billion", "500 million", "half billion"),
+    ("50", "half a hundred"),
+    ("500", "half a thousand"),
+    ("0.5 trillion", "half a trillion", "500 billion"),
     ("1 million", "a million", "million", "1,000,000"),
     ("7.5bn people", "7.5 billion people", "7,500,000,000 people"),
     ("1,234.5", "1.234,5", "1234.5"),
@@ -53,7 +58,8 @@ ONE = (
     ("$38B", "$38 billion", "$38-billion", "$38 bn"),
     ("£4m", "4 million pounds", "GBP 4 million", "4m pounds sterling"),
     ("NOK 41.7bn", "41.7 billion NOK", "NOK41.7 billion"),
-    ("A$5m", "AUD 5 million", "AU$5 million"),
+    ("CNY 5 million", "RMB 5m", "5 million yuan", "5m renminbi"),
+    ("A$5m", "AUD 5 million", "AU$5 million", "$5 million AUD"),
     ("half a million dollars", "$500,000", "$0.5m"),
     ("$.50", "$0.5", "$0.50"),
     ("-$5 million", "$-5 million", "−$5m"),
@@ -69,6 +75,9 @@ ONE = (
     # dates and times
     ("3 March 2025", "March 3, 2025", "3rd March 2025", "the 3rd of March 2025", "Mar. 3 2025", "2025-03-03"),
     ("3 March", "March 3rd", "3 Mar"),
+    ("1 March 2025", "1st March 2025", "March 1st, 2025"),
+    ("2 March 2025", "2nd of March 2025", "March 2nd 2025"),
+    ("4 March 2025", "4th March 2025", "March 4th, 2025"),
     ("3–5 March 2025", "March 3-5, 2025"),
     ("Sept. 2025", "September 2025", "September, 2025"),
     ("7:30 pm", "7.30pm", "7:30 p.m.", "7.30 PM"),
@@ -130,6 +139,14 @@ def test_values_of_two_lines_stay_apart() -> None:
         ("dozens", "dozen"),
         ("twenty one-bedroom flats", "21 bedroom flats"),
         ("2021 300", "2021300"),
+        ("12 3456", "123456"),
+        ("of 5 thousand 300 came", "of 5,300 came"),
+        ("a year and a half a million came", "a year and a 500,000 came"),
+        ("5 to $7 billion", "5 billion to $7 billion"),
+        ("5 to $7 of it", "6 to $7 of it"),
+        ("5 to 7 pounds of it", "6 to 8 pounds of it"),
+        ("€5 million USD", "$5 million"),
+        ("€5 million USD", "€5 million"),
         ("GB$200$", "$200"),
         ("two and a half million", "half a million"),
         ("and a half million", "half a million"),
@@ -161,6 +178,49 @@ def test_values_of_two_lines_stay_apart() -> None:
 )
 def test_values_that_only_look_alike(one: str, other: str) -> None:
     assert wording(one) != wording(other)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "km",
+        "cm",
+        "mm",
+        "nm",
+        "m",
+        "kg",
+        "mg",
+        "g",
+        "kW",
+        "MW",
+        "GW",
+        "TW",
+        "W",
+        "kWh",
+        "Wh",
+        "kB",
+        "MB",
+        "GB",
+        "TB",
+        "Hz",
+        "kHz",
+        "MHz",
+        "GHz",
+        "km/h",
+        "kph",
+        "mph",
+        "ha",
+        "lb",
+        "lbs",
+        "oz",
+        "ft",
+        "ml",
+        "l",
+        "t",
+    ],
+)
+def test_each_of_the_units_may_stand_apart(unit: str) -> None:
+    assert wording(f"10 {unit}") == wording(f"10-{unit}") == wording(f"10{unit}")
 
 
 def amounts() -> st.SearchStrategy[tuple[int, int]]:

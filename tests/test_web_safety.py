@@ -15,7 +15,7 @@ from rag.sentences import SentenceReader
 from web import safety
 from web.app import create_app
 from web.engine import Engine
-from web.safety import Safety, loopback_hosts
+from web.safety import HEADERS, Safety, loopback_hosts, safe_headers
 
 HOST = "127.0.0.1:8787"
 CSP = (
@@ -115,6 +115,24 @@ def test_whatever_can_be_got_has_a_head(client: TestClient) -> None:
     assert client.head("/absent").status_code == 404
 
 
+def test_the_answer_to_a_head_has_no_body(app: Safety) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "HEAD", "path": "/healthz", "raw_path": b"/healthz", "query_string": b"",
+        "headers": [(b"host", HOST.encode())], "http_version": "1.1", "scheme": "http", "root_path": "",
+    }  # fmt: skip
+    anyio.run(app, scope, receive, send)
+    assert sent[0]["status"] == 200
+    assert {message.get("body", b"") for message in sent[1:]} == {b""}
+
+
 def test_port_80_is_left_out_by_browsers() -> None:
     assert {"localhost", "localhost:80", "[::1]"} <= loopback_hosts(80)
     assert loopback_hosts(8787) == {"127.0.0.1:8787", "localhost:8787", "[::1]:8787"}
@@ -160,6 +178,8 @@ def test_every_response_carries_the_headers(client: TestClient, path: str) -> No
 
 def test_refusals_and_bugs_carry_them_too(root: Path, client: TestClient) -> None:
     assert client.get("/", headers={"host": "evil.example"}).headers["content-security-policy"] == CSP
+    for path, kind in (("/", "text/plain; charset=utf-8"), ("/api/v1/status", "application/problem+json")):
+        assert client.get(path, headers={"host": "evil.example"}).headers["content-type"] == kind
     pipeline = Pipeline(Index.open(root), SentenceReader(), Calibration({}, 0.0, 0.0))
     engine = Engine(root, lambda: pipeline)
     engine.current = None  # type: ignore[method-assign, assignment]
@@ -169,6 +189,11 @@ def test_refusals_and_bugs_carry_them_too(root: Path, client: TestClient) -> Non
         assert (response.status_code, response.headers["content-type"]) == (500, kind)
         assert response.headers["content-security-policy"] == CSP
         assert "NoneType" not in response.text
+
+
+def test_ours_stand_in_the_place_of_others_however_spelled() -> None:
+    others = [(b"X-Frame-Options", b"ALLOW"), (b"Cache-Control", b"max-age=1")]
+    assert safe_headers(others) == [others[1], *HEADERS]
 
 
 def test_a_preflight_is_not_answered(client: TestClient) -> None:
@@ -205,7 +230,9 @@ def test_the_head(app: Safety) -> None:
     host = (b"host", HOST.encode())
     assert asked(app, "GET", [host, (b"x", b"y" * 15_000)]) == 200
     assert asked(app, "GET", [host, (b"x", b"y" * 17_000)]) == 431
+    assert asked(app, "GET", [host] + [(b"x", b"y")] * 63) == 200
     assert asked(app, "GET", [host] + [(b"x", b"y")] * 64) == 431
+    assert asked(app, "GET", [host], raw_path=b"/" + b"y" * 33_000) == 414
     assert asked(app, "GET", [host], query_string=b"q=mill&x=" + b"y" * 33_000) == 414
 
 

@@ -142,7 +142,7 @@ def read_squad(path: Path) -> list[Question]:
         return questions
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; give a folder that holds squad11_train/squad.json") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a SQuAD file ({error!r}); give one in SQuAD's JSON layout") from error
 
 

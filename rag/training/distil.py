@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from index.minilm import model_folder
 from rag.terminal import exit_code
+from rag.training.arguments import count, folder, from_zero, minutes
 from rag.training.data import Group, Tokens, fingerprint
 from rag.training.examples import (
     Sources,
@@ -85,9 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--init", type=Path, required=True, help="the reader's encoder")
     parser.add_argument("--out", type=Path, required=True, help="folder for reader.safetensors and reader.json")
     parser.add_argument("--work", type=Path, default=Path.home() / ".cache" / "citespan-distil", help="checkpoints")
-    parser.add_argument("--examples", type=int, help="most questions of each kind in a pass; default: all")
-    parser.add_argument("--minutes", type=float, help="time limit of each round, instead of its own")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--examples", type=count, help="most questions of each kind in a pass; default: all")
+    parser.add_argument("--minutes", type=minutes, help="time limit of each round, instead of its own")
+    parser.add_argument("--seed", type=from_zero, default=0, help="of orders, dropout and fresh heads; default: 0")
     options = parser.parse_args(arguments)
     return exit_code("rag.training.distil", lambda: _distil(options))
 
@@ -95,18 +96,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _distil(options: argparse.Namespace) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(options.seed)
-    options.work.mkdir(parents=True, exist_ok=True)
-    options.out.mkdir(parents=True, exist_ok=True)
+    folder(options.work)
+    folder(options.out)
     teacher: Reader = load_teacher(options.teacher, options.seed, device)
     reader = load_reader(options.init, options.seed, device=device)
     sources, tokens = read_sources(options.data), Tokens(model_folder())
     passes = [_lessons(number, sources, tokens, options) for number in range(PASSES)]
-    records = {"teacher": _learn("teacher", teacher, passes, None, sources, options, options.teacher)}
-    known = fingerprint([options.work / "teacher.checkpoint.safetensors"])
+    records = {"teacher": _learn("teacher", teacher, passes, None, sources, options, [options.teacher])}
+    taught = options.work / "teacher.checkpoint.safetensors"
+    known = fingerprint([taught])
     odds = [_odds(number, teacher, groups, options.work, known) for number, groups in enumerate(passes)]
     parts = []
+    before = [options.init, taught]  # what a round stands on: with another teacher, its checkpoint is another recipe's
     for name in ("first", "second"):
-        records[name] = _learn(name, reader, passes, odds, sources, options, options.init)
+        records[name] = _learn(name, reader, passes, odds, sources, options, before)
+        before = [options.work / f"{name}.checkpoint.safetensors", taught]
         parts.append(({key: tensor.detach().cpu().clone() for key, tensor in reader.weights.items()}, 1.0))
     weights = mean(parts)
     _, held = split_questions(sources.squad, 0)
@@ -134,7 +138,7 @@ def _lessons(number: int, sources: Sources, tokens: Tokens, options: argparse.Na
 def draw_pass(number: int, sources: Sources, tokens: Tokens, most: int | None = None) -> list[Group]:
     """What pass ``number`` reads: news, questions with their own paragraph, and all with retrieved passages, shuffled.
 
-    ``most`` bounds each of the three.
+    ``most`` bounds the questions of each of the three; the news come NEWS_PASSES times.
     """
     news, _ = split_news(sources.news)
     groups = news_groups(news, tokens, NEWS_PASSES * number, most, SIZE, HITS)
@@ -153,7 +157,7 @@ def _learn(
     odds: Sequence[list[NDArray[np.float16]]] | None,
     sources: Sources,
     options: argparse.Namespace,
-    started_from: Path,
+    started_from: Sequence[Path],
 ) -> dict[str, object]:
     """Take ``reader`` through one round, from where its checkpoint stands; return the record."""
     settings = ROUNDS[name]
@@ -171,7 +175,7 @@ def _learn(
         seed=options.seed,
         data=sources.sha256,
         minutes=settings.minutes if options.minutes is None else options.minutes,
-        started_from=fingerprint([started_from]),
+        started_from=fingerprint(started_from),
         bf16=True,
         groups=groups_hash(groups),
         dropout=settings.dropout,

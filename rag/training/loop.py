@@ -19,7 +19,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -167,12 +167,20 @@ class Trainer:
         """Take up the checkpoint, if there is one. Raises InputError when another recipe wrote it."""
         if not self.checkpoint.is_file():
             return False
-        with safe_open(self.checkpoint, "pt", device=str(self.reader.device)) as file:
-            record = file.metadata() or {}
-            then = Recipe(**json.loads(record.get("recipe", "{}")))
+        try:
+            opened = safe_open(self.checkpoint, "pt", device=str(self.reader.device))
+            record: dict[str, str] = opened.metadata() or {}  # type: ignore[no-untyped-call]
+            then = Recipe(**json.loads(record["recipe"]))
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{self.checkpoint}: no checkpoint ({error}); remove it to start afresh") from error
+        with opened as file:
             # The time limit may change between two runs of one recipe: it can be lengthened or cut short.
             if replace(then, minutes=None) != replace(self.recipe, minutes=None):
-                raise InputError(f"{self.checkpoint}: written by another recipe ({then}); remove it to start afresh")
+                now = replace(self.recipe, minutes=then.minutes)
+                other = [name for name, value in asdict(then).items() if value != getattr(now, name)]
+                raise InputError(
+                    f"{self.checkpoint}: written by another recipe (its {', '.join(other)}); remove it to start afresh"
+                )
             for name, tensor in self.reader.weights.items():
                 with torch.no_grad():
                     tensor.copy_(file.get_tensor(f"weight.{name}"))
@@ -200,6 +208,7 @@ class Trainer:
         plan = batches(groups, self.recipe.batch)
         limit = None if self.recipe.minutes is None else self.recipe.minutes * 60
         saved = clock = time.monotonic()
+        begun = self.progress.step
         while self.progress.step < len(plan):
             done = self.progress
             share = done.step / len(plan)
@@ -219,7 +228,8 @@ class Trainer:
                 self.save()
                 saved = time.monotonic()
                 clock = time.monotonic()
-        self.save()
+        if self.progress.step > begun or not self.checkpoint.is_file():  # else it would change for nothing
+            self.save()
         return self.progress
 
 
@@ -229,7 +239,14 @@ def say(line: str) -> None:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], record: dict[str, str]) -> None:
-    """Write a safetensors file with metadata ``record`` by an atomic rename."""
+    """Write a safetensors file with metadata ``record`` by an atomic rename; InputError when it cannot be."""
     partial = path.with_name(path.name + ".partial")
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata=record)
-    partial.replace(path)
+    try:
+        partial.touch()  # with the rights of any new file, which safetensors' own would not have
+        rights = partial.stat().st_mode
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata=record)
+        partial.chmod(rights)
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise InputError(f"{path}: cannot be written ({error}); give another place") from error

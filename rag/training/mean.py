@@ -6,7 +6,6 @@ hashes of what went in.
 """
 
 import argparse
-import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -14,8 +13,9 @@ from pathlib import Path
 
 from index.errors import InputError
 from rag.terminal import exit_code
+from rag.training.data import fingerprint
 from rag.training.loop import write_tensors
-from rag.training.network import load_reader, mean, to_transformers
+from rag.training.network import has_head, load_reader, mean, to_transformers
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,10 +38,12 @@ def _part(text: str) -> tuple[Path, float]:
 
 
 def _write(out: Path, parts: Sequence[tuple[Path, float]]) -> None:
+    if headless := [path for path, _ in parts if not has_head(path)]:
+        raise InputError(f"{headless[0]}: an encoder without a head; give the weights of readers")
     weights = mean([(load_reader(path, seed=0).weights, share) for path, share in parts])
-    record = {hashlib.sha256(path.read_bytes()).hexdigest(): share for path, share in parts}
+    record = {fingerprint([path]): share for path, share in parts}
     write_tensors(out, to_transformers(weights), {"mean_of": json.dumps(record)})
-    print(f"{out} {hashlib.sha256(out.read_bytes()).hexdigest()}")
+    print(f"{out} {fingerprint([out])}")
 
 
 if __name__ == "__main__":

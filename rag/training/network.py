@@ -164,7 +164,10 @@ def load_reader(init: Path | None, seed: int, model: Path | None = None, device:
             learnt = {f"bert.{name.removeprefix('bert.')}": tensor for name, tensor in learnt.items()}
             learnt |= fresh_head(WIDTH, seed)
         frozen = {name: tensor.float() for name, tensor in embeddings.items()}
-        return Reader(from_transformers(learnt), frozen, device)
+        weights = from_transformers(learnt)
+        if weights["head.w"].shape != (2, WIDTH) or weights["0.wo"].shape != (WIDTH, WIDTH):
+            raise ModelError(f"{init or 'the embedded model'}: of another width than {WIDTH}; give a reader's file")
+        return Reader(weights, frozen, device)
     except KeyError as error:
         raise ModelError(f"{init or 'the embedded model'}: tensor {error} is missing; give a reader's file") from error
 

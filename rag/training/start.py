@@ -8,7 +8,6 @@ it. Needs ``onnx``, a test dependency.
 """
 
 import argparse
-import hashlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from index.errors import InputError
 from rag.terminal import exit_code
+from rag.training.data import fingerprint
 from rag.training.loop import write_tensors
 
 _QUANTISED, _SCALE, _ZERO = "_quantized", "_scale", "_zero_point"
@@ -53,6 +53,10 @@ def encoder_tensors(graph: Any) -> dict[str, NDArray[np.float32]]:
             values = stored[weight].astype(np.float32) - stored[whole + _ZERO].astype(np.float32)
             bias = _bias(node, uses, stored)
             found[bias.removesuffix(".bias") + ".weight"] = (values * stored[whole + _SCALE]).T
+    bare = [name for name in found if name.endswith(".bias") and name.removesuffix("bias") + "weight" not in found]
+    if bare or not found:
+        what = f"no weights stand beside {bare[0]}" if bare else "it holds no encoder layers"
+        raise InputError(f"{what}: give an encoder quantised by onnxruntime")
     return found
 
 
@@ -91,7 +95,7 @@ def _convert(model: Path, out: Path) -> None:
         raise InputError(f"{model}: no ONNX file ({error}); give the encoder's") from error
     tensors = sorted(encoder_tensors(graph).items())
     write_tensors(out, {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in tensors}, {})
-    print(f"{out} {hashlib.sha256(out.read_bytes()).hexdigest()}")
+    print(f"{out} {fingerprint([out])}")
 
 
 if __name__ == "__main__":

@@ -18,8 +18,7 @@ from index.errors import ModelError
 from rag.training.data import CLS, SEP
 from rag.training.network import Attention, Batch, Reader, fresh_head, from_transformers, read_tensors
 
-_UNKNOWN = 100
-_SPECIAL = {CLS: 0, SEP: 2, _UNKNOWN: 104}
+_SPECIAL = {CLS: 0, SEP: 2}
 _SHIFT = 4
 _FIRST_POSITION = 2
 _FARTHEST = 128
