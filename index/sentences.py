@@ -23,8 +23,8 @@ SENTENCE_LIMIT = 500
 """Code points a sentence has at most; a longer one is cut."""
 HEADING_LIMIT = 120
 """Code points a line without markup has at most if it is to be a heading."""
-WRAPPED = 50
-"""Code points of a line from which on the next one may go on with its sentence, in a file that is not hard-wrapped."""
+WRAPPED = 50, 120
+"""Code points, least and most, of a line that the next one may go on with, in a file that is not hard-wrapped."""
 
 BLANK = "\0"
 _NEWLINES = "\n\r\x0b\x0c\x85\u2028\u2029"
@@ -176,8 +176,8 @@ def blocks(document: Document, shown: str) -> Iterator[Block]:
     """The blocks of ``document`` in order; ``shown`` is its blanked text.
 
     Lines that stand together are one block in a hard-wrapped file. In others (with lists, tables and short paragraphs
-    a file does not look it) a line is joined to the one before where that is long and without a stop, and it begins
-    in lower case.
+    a file does not look it) a line is joined to the one before where that is as long as wrapped lines are and
+    without a stop, and it begins in lower case.
     """
     text = document.text
     spans: list[Span] = []
@@ -197,7 +197,12 @@ def blocks(document: Document, shown: str) -> Iterator[Block]:
             marked.append(mark)
         joins = document.hard_wrapped and not mark
         line = shown[start:end]
-        wraps = not mark and len(line) >= WRAPPED and not line.endswith(_STOPPED) and "|" not in text[start:end]
+        wraps = (
+            not mark
+            and WRAPPED[0] <= len(line) <= WRAPPED[1]
+            and not line.endswith(_STOPPED)
+            and "|" not in text[start:end]
+        )
 
     candidate = [
         mark or (_may_head(shown, span) and "|" not in text[span[0] : span[1]])

@@ -228,6 +228,7 @@ def test_a_line_goes_on_where_it_has_no_stop_and_the_next_begins_in_lower_case()
         f"{long}.\npub",
         f"a | {long}\npub",
         "Too short\npub",
+        f"{long * 2}\npub",
     ):
         assert "pub" in [sentence.lower() for sentence in cut(apart)]
     assert cut(f"{long}\n1. pub") == [long, "1. pub"]
