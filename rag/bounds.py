@@ -158,7 +158,7 @@ def _whole_amount(text: str, start: int, end: int, low: int, high: int) -> Span:
         start = code.start() if code else _sign_before(text, start, low)
     if text[start] == "$" and (country := _COUNTRY_DOLLAR.search(text, low, start)):
         start = country.start()
-    if _is_minus(text, start - 1, low):
+    if _is_sign(text, start - 1, low):
         start -= 1
     limit = _LIMIT.search(text, max(low, start - 2), start)
     if limit and (text[start] in "-−" or _UNSIGNED.match(text, start)):
@@ -209,7 +209,7 @@ def _is_currency(character: str) -> bool:
     return unicodedata.category(character) == "Sc"
 
 
-def _is_minus(text: str, at: int, low: int) -> bool:
+def _is_sign(text: str, at: int, low: int) -> bool:
     """Whether the character at ``at`` is the minus or plus of an amount, not a dash or a hyphen."""
     if at < low or text[at] not in "-−–+" or (at > low and not (text[at - 1].isspace() or text[at - 1] in "([“<>≤≥=")):
         return False
@@ -275,7 +275,7 @@ def _without_loose_edges(text: str, start: int, end: int, low: int, high: int) -
     while before != (start, end) and start < end:
         before = (start, end)
         while start < end and (text[start] in _LOOSE + ".!?" or text[start].isspace() or text[start] in "”’)]}»\0"):
-            if _begins_word(text, start, end, low) or _is_minus(text, start, low):
+            if _begins_word(text, start, end, low) or _is_sign(text, start, low):
                 break
             start += 1
         while start < end and (text[end - 1] in _LOOSE or text[end - 1].isspace() or text[end - 1] in "‘([{«\0"):

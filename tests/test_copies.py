@@ -72,6 +72,17 @@ def test_forms_that_differ_in_one_sentence_are_read(tmp_path: Path) -> None:
     assert to_read(found) == (found, [])
 
 
+def papers(place: Path, bodies: list[str]) -> tuple[list[str], list[str]]:
+    """The documents read and those passed over, of six papers' reports under headlines of their own."""
+    reports = [
+        Document(f"{n}", f"Fire in town, says {name}\n{body}\n")
+        for n, (body, name) in enumerate(zip(bodies, "abcdef", strict=True))
+    ]
+    build_documents(reports, place)
+    read, passed = to_read([Hit(passage, 1.0) for passage in Index.open(place).passages])
+    return documents(read), documents(passed)
+
+
 SHARED = "The plant stood on the canal for a hundred years. It made wooden furniture for the whole county."
 
 
@@ -87,14 +98,8 @@ SHARED = "The plant stood on the canal for a hundred years. It made wooden furni
 )
 def test_whoever_says_otherwise_is_read(tmp_path: Path, one: str, other: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rag.copies.READ", COPIES + 1)
-    said = [one] * 5 + [other]
-    papers = [
-        Document(f"{n}", f"Fire in town, says {name}\n{SHARED}\n{line}\n")
-        for n, (line, name) in enumerate(zip(said, "abcdef", strict=True))
-    ]
-    build_documents(papers, tmp_path)
-    read, passed = to_read([Hit(passage, 1.0) for passage in Index.open(tmp_path).passages])
-    assert (documents(read), documents(passed)) == (["0", "1", "2", "5"], ["3", "4"])
+    found = papers(tmp_path, [f"{SHARED}\n{line}" for line in [one] * 5 + [other]])
+    assert found == (["0", "1", "2", "5"], ["3", "4"])
 
 
 @pytest.mark.parametrize(
@@ -112,14 +117,8 @@ def test_a_line_with_a_stop_or_a_number_is_no_byline(
     tmp_path: Path, one: str, other: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rag.copies.READ", COPIES + 1)
-    said = [one] * 5 + [other]
-    papers = [
-        Document(f"{n}", f"Fire in town, says {name}\n{line}\n{SHARED}\n")
-        for n, (line, name) in enumerate(zip(said, "abcdef", strict=True))
-    ]
-    build_documents(papers, tmp_path)
-    read, passed = to_read([Hit(passage, 1.0) for passage in Index.open(tmp_path).passages])
-    assert (documents(read), documents(passed)) == (["0", "1", "2", "5"], ["3", "4"])
+    found = papers(tmp_path, [f"{line}\n{SHARED}" for line in [one] * 5 + [other]])
+    assert found == (["0", "1", "2", "5"], ["3", "4"])
 
 
 def test_a_passage_of_nothing_but_a_headline_is_no_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,13 +25,12 @@ def from_zero(text: str) -> int:
     return _whole(text, 0)
 
 
-def folder(path: Path) -> Path:
-    """``path``, made if it is missing; InputError when it cannot be."""
+def folder(path: Path) -> None:
+    """Make ``path`` where it is missing; InputError when it cannot be."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{path}: cannot be made a folder ({error.strerror}); give another place") from error
-    return path
 
 
 def _whole(text: str, low: int) -> int:

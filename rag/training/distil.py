@@ -102,15 +102,15 @@ def _distil(options: argparse.Namespace) -> None:
     reader = load_reader(options.init, options.seed, device=device)
     sources, tokens = read_sources(options.data), Tokens(model_folder())
     passes = [_lessons(number, sources, tokens, options) for number in range(PASSES)]
-    records = {"teacher": _learn("teacher", teacher, passes, None, sources, options, [options.teacher])}
-    taught = options.work / "teacher.checkpoint.safetensors"
-    known = fingerprint([taught])
+    records = {"teacher": _learn("teacher", teacher, passes, None, sources, options, fingerprint([options.teacher]))}
+    known = fingerprint([_checkpoint("teacher", options)])
     odds = [_odds(number, teacher, groups, options.work, known) for number, groups in enumerate(passes)]
     parts = []
-    before = [options.init, taught]  # what a round stands on: with another teacher, its checkpoint is another recipe's
+    before = options.init
     for name in ("first", "second"):
-        records[name] = _learn(name, reader, passes, odds, sources, options, before)
-        before = [options.work / f"{name}.checkpoint.safetensors", taught]
+        # After another teacher, or another round before it, a round's checkpoint is another recipe's.
+        records[name] = _learn(name, reader, passes, odds, sources, options, fingerprint([before], [known]))
+        before = _checkpoint(name, options)
         parts.append(({key: tensor.detach().cpu().clone() for key, tensor in reader.weights.items()}, 1.0))
     weights = mean(parts)
     _, held = split_questions(sources.squad, 0)
@@ -122,6 +122,12 @@ def _distil(options: argparse.Namespace) -> None:
     record = {"rounds": records, "scores": scores, "sha256": fingerprint([target])}
     target.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     say(json.dumps(record))
+
+
+def _checkpoint(name: str, options: argparse.Namespace) -> Path:
+    """Where the round of that name stands."""
+    place: Path = options.work / f"{name}.checkpoint.safetensors"
+    return place
 
 
 def _lessons(number: int, sources: Sources, tokens: Tokens, options: argparse.Namespace) -> list[Group]:
@@ -157,7 +163,7 @@ def _learn(
     odds: Sequence[list[NDArray[np.float16]]] | None,
     sources: Sources,
     options: argparse.Namespace,
-    started_from: Sequence[Path],
+    started_from: str,
 ) -> dict[str, object]:
     """Take ``reader`` through one round, from where its checkpoint stands; return the record."""
     settings = ROUNDS[name]
@@ -175,14 +181,14 @@ def _learn(
         seed=options.seed,
         data=sources.sha256,
         minutes=settings.minutes if options.minutes is None else options.minutes,
-        started_from=fingerprint(started_from),
+        started_from=started_from,
         bf16=True,
         groups=groups_hash(groups),
         dropout=settings.dropout,
         taught=settings.taught,
         heat=settings.heat,
     )
-    trainer = Trainer(reader, recipe, options.work / f"{name}.checkpoint.safetensors")
+    trainer = Trainer(reader, recipe, _checkpoint(name, options))
     if trainer.resume():
         say(f"{name}: going on at step {trainer.progress.step}")
 
