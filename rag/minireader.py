@@ -1,7 +1,8 @@
 """The embedded reader's network: a BERT of twelve layers, 384 wide, with a span head; in onnxruntime, without torch.
 
 The layers and the head stand in ``rag/models/reader.safetensors`` (float16; its card beside it says how they were
-trained); the embeddings are the embedded encoder's own, unchanged.
+trained); the embeddings are the embedded encoder's own, unchanged. Passages that promise little after six layers are
+left half-read (``rag.skim``).
 """
 
 import hashlib
@@ -12,12 +13,13 @@ from importlib import resources
 import numpy as np
 
 from index.errors import ModelError
-from index.layers import LAYERS, Layers, Precision, in_parallel, layer_count
+from index.layers import LAYERS, Layers, Precision, in_parallel
 from index.minilm import Embeddings, encode_texts, weights
+from rag import skim
 from rag.spans import Floats, Window
 
 SHA256 = "0b745a005f085222b181161bd9241eefdb97570f8cc92885e656ab29a386d0fc"
-IDENTITY = f"minilm-reader@{SHA256[:16]}"
+IDENTITY = f"minilm-reader@{SHA256[:16]}+{skim.SHA256[:8]}"
 FILE = "models/reader.safetensors"
 TOKENS = 384
 """Tokens of the longest window, question included."""
@@ -30,16 +32,20 @@ HEAD_ROWS = ("qa_outputs.weight", "qa_outputs.bias")
 class MiniReader:
     """A ``rag.spans.Network``; calls may come from several threads."""
 
-    def __init__(self, precision: Precision = "int8") -> None:
-        """Start the graph; ModelError when the weights are missing or are not the published ones."""
+    def __init__(self, precision: Precision = "int8", *, skims: bool = True) -> None:
+        """Start the graphs; ModelError when the weights are missing or are not the published ones.
+
+        With ``skims`` false every window is read to the end, which is what to measure against.
+        """
         from safetensors.numpy import load
 
-        raw = _verified()
-        tensors = load(raw)
+        tensors = load(_published(FILE, SHA256))
         self.identity = IDENTITY
         self._head, self._bias = (tensors[name].astype(np.float32) for name in HEAD_ROWS)
         self._embed = Embeddings(weights())
-        self._layers = [Layers(tensors, precision, first) for first in range(0, layer_count(tensors), LAYERS)]
+        self._first, self._last = (Layers(tensors, precision, first) for first in (0, LAYERS))
+        forecast = skim.Skim(load(_published(skim.FILE, skim.SHA256)))
+        self._skim = forecast if skims else None
 
     def windows(self, question: str, texts: Sequence[str]) -> list[Window]:
         """Cover each text by windows of at most ``TOKENS`` tokens, neighbours sharing ``STRIDE``."""
@@ -55,27 +61,39 @@ class MiniReader:
                 found.append(Window(number, np.array([*prefix, *part, sep]), len(prefix), offsets[at : at + room]))
         return found
 
-    def logits(self, windows: Sequence[Window]) -> list[Floats]:
-        """Start and end logits; windows are read side by side."""
-        return in_parallel(self._read, windows, [len(window.ids) for window in windows])
+    def logits(self, windows: Sequence[Window]) -> list[Floats | None]:
+        """Start and end logits, None of windows left half-read; windows are read side by side."""
+        sizes = [len(window.ids) for window in windows]
+        halves = in_parallel(self.half, windows, sizes)
+        on = list(range(len(windows)))
+        if self._skim:
+            # Here, when all are half-read: numpy's own threads, beside those that read, would cost what this saves.
+            foretold = [self._skim.foretell(half, window.first) for half, window in zip(halves, windows, strict=True)]
+            on = skim.promising(foretold)
+        read = in_parallel(self.rest, [(windows[n], halves[n]) for n in on], [sizes[n] for n in on])
+        found = dict(zip(on, read, strict=True))
+        return [found.get(n) for n in range(len(windows))]
 
-    def _read(self, window: Window) -> Floats:
+    def half(self, window: Window) -> Floats:
+        """Hidden states (tokens, 384) of question and stretch after the first six layers."""
         types = (np.arange(len(window.ids)) >= window.first).astype(np.int64)
-        hidden = self._embed(window.ids, types)
-        for six in self._layers:
-            hidden = six.run(hidden)
-        values = hidden @ self._head.T + self._bias
+        return self._first.run(self._embed(window.ids, types))
+
+    def rest(self, begun: tuple[Window, Floats]) -> Floats:
+        """The logits of a window, from its states after six layers."""
+        window, hidden = begun
+        values = self._last.run(hidden) @ self._head.T + self._bias
         return np.concatenate([values[:1], values[window.first : window.first + len(window.offsets)]])
 
 
-def _verified() -> bytes:
-    place = resources.files("rag").joinpath(FILE)
+def _published(file: str, sha256: str) -> bytes:
+    place = resources.files("rag").joinpath(file)
     try:
         raw = place.read_bytes()
     except OSError:
-        raise ModelError(f"the reader's weights rag/{FILE} are missing: install citespan again") from None
-    if hashlib.sha256(raw).hexdigest() != SHA256:
-        raise ModelError(f"the reader's weights rag/{FILE} are not the published ones: install citespan again")
+        raise ModelError(f"the reader's weights rag/{file} are missing: install citespan again") from None
+    if hashlib.sha256(raw).hexdigest() != sha256:
+        raise ModelError(f"the reader's weights rag/{file} are not the published ones: install citespan again")
     return raw
 
 

@@ -101,13 +101,16 @@ class Pipeline:
 def read_groups(
     question: str, hits: Sequence[Hit], index: Index, reader: Reader
 ) -> tuple[list[Hit], list[Hit], list[ScoredSpan], list[Group]]:
-    """What the reader makes of these hits, before any confidence: the hits read, those passed over, spans and groups.
+    """What the reader makes of these hits, before any confidence: the hits read, those not, spans and groups.
 
     Each best first; the hits as ``to_read`` chooses them, the spans in the question's shape, those that say the same in
-    one group. What a confidence is fitted on is made here too.
+    one group. Those not read, behind which stand those without any span (left half-read, say), may still hold a
+    sentence that is cited. What a confidence is fitted on is made here too.
     """
     read, unread = to_read(hits)
     spans = shaped(question, reader.read(question, read)) if read else []
+    spoken = {span.hit.passage.passage_id for span in spans}
+    unread += [hit for hit in read if hit.passage.passage_id not in spoken]
     return read, unread, spans, grouped(spans, index, likeness(question))
 
 

@@ -54,8 +54,11 @@ class Network(Protocol):
         """Cover each text by one window or more."""
         ...
 
-    def logits(self, windows: Sequence[Window]) -> list[Floats]:
-        """For each window float32 (1 + n, 2): start and end logits of no answer, then of each of its n tokens."""
+    def logits(self, windows: Sequence[Window]) -> Sequence[Floats | None]:
+        """For each window float32 (1 + n, 2): start and end logits of no answer, then of each of its n tokens.
+
+        None for a window that was left half-read, because it promises nothing; never for all of them.
+        """
         ...
 
 
@@ -80,6 +83,8 @@ class SpanReader:
         top = max((hit.score for hit in hits), default=0.0)
         found: dict[tuple[int, int, int], tuple[float, float, Span]] = {}
         for window, logits in zip(windows, self._network.logits(windows), strict=True):
+            if logits is None:
+                continue
             hit = hits[window.text]
             null = float(logits[0].sum())
             for start, end, sentence, value in _candidates(hit, window, logits[1:]):
