@@ -2,9 +2,9 @@
 
 ``python -m rag.training.skim --data DIR --out FILE``. DIR is that of ``rag.training.reader``. The embedded reader
 reads questions of the training sets with retrieved passages, a third of them without an answer, and a small network
-learns to foretell the margin of each passage's best span from the states half-way. Some 25 minutes on two cores and
-10 GB of memory; the same seed, data and machine give the same weights. What is printed at the end is of questions that
-neither the reader nor this has learnt.
+learns to foretell the margin of each passage's best span from the states half-way. Some 16 minutes on two cores, and
+6 GB of memory; the same seed, data and machine give the same weights. A killed run starts afresh. What is printed at
+the end is of questions that neither the reader nor this has learnt.
 """
 
 import argparse
