@@ -120,6 +120,19 @@ def test_a_story_in_many_papers_leaves_room_for_who_says_otherwise(tmp_path: Pat
     assert [len(part.citations) for part in listed.parts] == [16, 1]
 
 
+def test_what_is_left_half_read_is_cited_for_the_same_sentence(index: Index) -> None:
+    class HalfReads(Finds):
+        """Leaves the second paper's copy of a passage half-read."""
+
+        def read(self, question: str, hits: Sequence[Hit]) -> list[ScoredSpan]:
+            return [span for span in super().read(question, hits) if span.hit.passage.doc_id != "syndicated/mill.txt"]
+
+    answer = Pipeline(index, HalfReads(ALL), SURE).ask("When was the water mill built?")
+    assert answer.answer == "1862"
+    assert {c.document for c in answer.citations} == {"mill.txt", "syndicated/mill.txt"}
+    assert (answer.support.documents, answer.support.distinct) == (2, 1)
+
+
 def test_k_is_how_many_alternatives_and_changes_nothing_else(index: Index) -> None:
     pipeline = Pipeline(index, Finds(ALL), Calibration({"share": 1.0, "own": 0.1}, 1.0, 0.1))
     answers = [pipeline.ask("When was the water mill built?", k) for k in (1, 2, 3, 10)]
