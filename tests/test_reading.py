@@ -8,9 +8,12 @@ import pytest
 
 from eval.calibration import fitted_titles, halves, title
 from eval.questions import load_set
-from eval.reading import given
+from eval.reading import PASSAGES, given, speed
 from index.passage import Hit
+from rag.minireader import MiniReader
 from rag.reader import ScoredSpan
+from rag.spans import SpanReader
+from tests.towns import write_towns
 
 TEXT = "The mill was built in 1862. Jane Ash owned it."
 
@@ -72,3 +75,29 @@ def test_questions_without_an_answer_have_an_article_too(tmp_path: Path) -> None
     assert fitted_titles(question_set) == frozenset()  # half of one article, rounded down
     fitted, reported = halves(question_set)
     assert (fitted, len(reported)) == ([], 2)
+
+
+@pytest.mark.slow
+def test_every_reader_is_timed_on_the_same_paragraphs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("eval.reading.TIMED", 2)
+    read: list[tuple[str, str, tuple[str, ...]]] = []
+
+    class Notes(SpanReader):
+        def read(self, question: str, hits: Sequence[Hit]) -> list[ScoredSpan]:
+            read.append((self.name, question, tuple(hit.passage.doc_id for hit in hits)))
+            return super().read(question, hits)
+
+    monkeypatch.setattr("eval.reading.SpanReader", Notes)
+    monkeypatch.setattr("eval.reading.load_reader", lambda _: Notes(MiniReader("fp32"), "transformers"))
+    question_set = load_set(write_towns(tmp_path) / "squad11_train" / "squad.json")
+    found = speed(question_set, question_set.questions)
+    names = ["int8", "whole", "fp32", "transformers"]
+    assert [name for name, _, _ in read] == 3 * names  # the first question twice: it warms up
+    for turn in range(3):
+        (_, question, documents), *others = read[4 * turn : 4 * turn + 4]
+        assert question == question_set.questions[max(0, turn - 1)].question
+        assert len(set(documents)) == PASSAGES
+        assert {(asked, given) for _, asked, given in others} == {(question, documents)}
+    assert set(found) == {"tokens", "transformers/int8", *(f"{name}_ms" for name in names)}
+    assert found["transformers/int8"] == pytest.approx(found["transformers_ms"] / found["int8_ms"])
