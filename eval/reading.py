@@ -158,7 +158,8 @@ def _figures(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[], di
         return [question for question in question_set.questions if title(question) not in fitted]
 
     # SQuAD 2.0's paragraphs are SQuAD 1.1's: both leave out the articles that the calibration was fitted on.
-    fitted = fitted_titles(load_set(options.sets / "squad11_dev" / "squad.json"))
+    squad = load_set(options.sets / "squad11_dev" / "squad.json")
+    fitted = fitted_titles(squad)
     for name in GIVEN:
         question_set = load_set(options.sets / name / "squad.json")
         questions = drawn(unfitted(question_set) if name == "squad20_dev" else question_set.questions)
@@ -169,7 +170,6 @@ def _figures(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[], di
         question_set = load_set(options.sets / name / "squad.json")
         questions = drawn(unfitted(question_set))
         yield f"open {name}", lambda s=question_set, q=questions: in_pipeline(s, q)  # type: ignore[misc]
-    squad = load_set(options.sets / OPEN[0] / "squad.json")
     yield "time", lambda: speed(squad, drawn(unfitted(squad)))
 
 

@@ -10,23 +10,23 @@ from safetensors.numpy import load_file
 
 from index.layers import DIM
 from rag.skim import NAMES, Skim
-from rag.spans import MAX_SPAN
 from rag.training import skim as command
-from rag.training.skim import HalfRead, figures, fit, foretold, margin
+from rag.training.score import LONGEST_SPAN, best_span
+from rag.training.skim import HalfRead, figures, fit, foretold
 from tests.towns import few_news, write_towns
 
 
 def test_the_margin_by_hand() -> None:
     logits = np.array([(1, 0.5), (2, 9), (5, 0), (0, 3), (4, 1)], np.float32)
-    assert margin(logits) == pytest.approx(2 + 9 - 1.5)  # a span of one token; 5 + 9 would end before it starts
-    assert margin(logits[[0, 2, 3]]) == pytest.approx(5 + 3 - 1.5)
+    assert best_span(logits)[2] == pytest.approx(2 + 9 - 1.5)  # a span of one token; 5 + 9 would end before it starts
+    assert best_span(logits[[0, 2, 3]])[2] == pytest.approx(5 + 3 - 1.5)
 
 
 def test_a_span_of_the_margin_has_no_more_tokens_than_allowed() -> None:
-    for more, expected in ((MAX_SPAN - 1, 18), (MAX_SPAN, 9)):
-        logits = np.zeros((1 + MAX_SPAN + 3, 2), np.float32)
+    for more, expected in ((LONGEST_SPAN - 1, 18), (LONGEST_SPAN, 9)):
+        logits = np.zeros((1 + LONGEST_SPAN + 3, 2), np.float32)
         logits[1, 0] = logits[1 + more, 1] = 9
-        assert margin(logits) == expected
+        assert best_span(logits)[2] == expected
 
 
 def questions(count: int, passages: int, seed: int) -> list[HalfRead]:

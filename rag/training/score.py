@@ -46,12 +46,18 @@ def find(reader: Reader, tokens: Tokens, questions: Sequence[Question], batch: i
 
 def _best(logits: NDArray[np.float32], example: Example) -> tuple[int, int, float]:
     """First and last token of the best span, and its margin."""
-    passage = logits[example.first : -1]
+    start, end, margin = best_span(np.concatenate([logits[:1], logits[example.first : -1]]))
+    return start + example.first, end + example.first, margin
+
+
+def best_span(logits: NDArray[np.float32]) -> tuple[int, int, float]:
+    """First and last of the n tokens of the best span, and its margin; ``logits`` (1 + n, 2), no answer first."""
+    passage = logits[1:]
     sums = passage[:, 0][:, None] + passage[:, 1][None, :]
     reach = np.arange(len(passage))[None, :] - np.arange(len(passage))[:, None]
     best = int(np.where((reach >= 0) & (reach < LONGEST_SPAN), sums, -np.inf).argmax())
     start, end = divmod(best, len(passage))
-    return start + example.first, end + example.first, float(sums[start, end] - logits[0].sum())
+    return start, end, float(sums[start, end] - logits[0].sum())
 
 
 def evaluate_groups(reader: Reader, groups: Sequence[Group]) -> dict[str, float]:

@@ -20,19 +20,21 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its customary name)
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from index.errors import InputError
 from index.layers import DIM, in_parallel
 from index.minilm import model_folder
 from rag.minireader import IDENTITY, MiniReader
 from rag.skim import NAMES, Skim, promising
-from rag.spans import MAX_SPAN, Floats, Window
+from rag.spans import Window
 from rag.terminal import exit_code
 from rag.training.arguments import count, from_zero
 from rag.training.data import Group, Question, Tokens, fingerprint
 from rag.training.examples import read_sources, split_news, split_questions
 from rag.training.loop import say, write_tensors
 from rag.training.retrieved import Passages, drawn_groups
+from rag.training.score import best_span
 
 SIZE, HITS = 8, 12
 """Passages of a question, and hits they are drawn from."""
@@ -61,7 +63,7 @@ def half_read(network: MiniReader, group: Group) -> HalfRead:
     def read(window: Window) -> tuple[NDArray[np.float16], float]:
         hidden = network.half(window)
         rows = np.concatenate([hidden[:1], hidden[window.first : -1]])
-        return rows.astype(np.float16), margin(network.rest((window, hidden)))
+        return rows.astype(np.float16), best_span(network.rest((window, hidden)))[2]
 
     windows = [
         Window(0, example.ids.astype(np.int64), example.first, np.zeros((len(example.ids) - example.first - 1, 2), int))
@@ -69,13 +71,6 @@ def half_read(network: MiniReader, group: Group) -> HalfRead:
     ]
     rows, margins = zip(*in_parallel(read, windows, [len(window.ids) for window in windows]), strict=True)
     return HalfRead(list(rows), np.array(margins, np.float32))
-
-
-def margin(logits: Floats) -> float:
-    """Start + end logit of the best span of at most ``MAX_SPAN`` tokens, less those of no answer (row 0)."""
-    starts, ends = logits[1:].T
-    last = np.minimum(np.arange(len(starts))[:, None] + np.arange(MAX_SPAN), len(ends) - 1)
-    return float((starts[:, None] + ends[last]).max() - logits[0].sum())
 
 
 def foretold(tensors: dict[str, Tensor], rows: Tensor, sizes: Tensor, drop: float = 0.0) -> Tensor:
@@ -121,10 +116,7 @@ def fit(read: Sequence[HalfRead], seed: int) -> dict[str, Tensor]:
 
 def _padded(rows: Sequence[NDArray[np.float16]]) -> tuple[Tensor, Tensor]:
     sizes = torch.tensor([len(one) for one in rows])
-    filled = torch.zeros(len(rows), int(sizes.max()), DIM)
-    for place, one in zip(filled, rows, strict=True):
-        place[: len(one)] = torch.from_numpy(one)
-    return filled, sizes
+    return pad_sequence([torch.from_numpy(one).float() for one in rows], batch_first=True), sizes
 
 
 def figures(skim: Skim, read: Sequence[HalfRead]) -> dict[str, float]:
@@ -169,8 +161,8 @@ def _train(options: argparse.Namespace) -> None:
     tokens = Tokens(model_folder())
     network = MiniReader()
 
-    def read(name: str, corpus: Sequence[Question], pool: Sequence[Question], most: int) -> list[HalfRead]:
-        groups = drawn_groups(pool, Passages(corpus, SIZE, HITS), tokens, options.seed, most, UNANSWERABLE)
+    def read(name: str, passages: Passages, pool: Sequence[Question], most: int) -> list[HalfRead]:
+        groups = drawn_groups(pool, passages, tokens, options.seed, most, UNANSWERABLE)
         if not groups:
             raise InputError(f"{options.data}: too few paragraphs for {SIZE} passages a question ({name})")
         say(f"{name}: reading {len(groups)} questions")
@@ -178,14 +170,15 @@ def _train(options: argparse.Namespace) -> None:
 
     squad, squad_held = split_questions(sources.squad, 0)
     news, news_held = split_news(sources.news)
-    learnt = read("SQuAD", sources.squad, squad, options.questions)
-    learnt += read("news", news, news, round(NEWS_SHARE * options.questions))
+    paragraphs = Passages(sources.squad, SIZE, HITS)
+    learnt = read("SQuAD", paragraphs, squad, options.questions)
+    learnt += read("news", Passages(news, SIZE, HITS), news, round(NEWS_SHARE * options.questions))
     tensors = {name: tensor.half() for name, tensor in fit(learnt, options.seed).items()}
     skim = Skim({name: tensor.numpy() for name, tensor in tensors.items()})
     most = min(HELD, options.questions)
     scores = {
-        "squad_held_out": figures(skim, read("SQuAD, held out", sources.squad, squad_held, most)),
-        "news_held_out": figures(skim, read("news, held out", news_held, news_held, most)),
+        "squad_held_out": figures(skim, read("SQuAD, held out", paragraphs, squad_held, most)),
+        "news_held_out": figures(skim, read("news, held out", Passages(news_held, SIZE, HITS), news_held, most)),
     }
     record = {"reader": IDENTITY.partition("+")[0], "data": sources.sha256, "seed": options.seed, "scores": scores}
     record |= {"questions": len(learnt), "passages": sum(len(one.rows) for one in learnt)}
