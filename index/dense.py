@@ -81,4 +81,4 @@ class Dense:
 
         0 with fewer than two passages.
         """
-        return float(np.std(self._sample @ query)) if self._count > 1 else 0.0
+        return float(np.std(np.einsum("ij,j->i", self._sample, query))) if self._count > 1 else 0.0

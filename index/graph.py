@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper
 
-from index.layers import DIM, FUSED, GRAPHS, HEADS, LAYERS, NORM_EPSILON, NORMS, QKV, Precision
+from index.layers import DIM, GRAPHS, HEADS, LAYERS, LINEARS, NORM_EPSILON, NORMS, Precision
 
 _OPSET = 20  # the first with Gelu
 _IR = 9
@@ -65,17 +65,17 @@ def build(precision: Precision) -> ModelProto:
         return node("Add", [product(x, name, output), f"{name}.bias"], output)
 
     def product(x: str, name: str, output: str) -> str:
-        """The int8 linear map without its bias: bytes = round(x * levels) + zero, y = (bytes - zero) @ W / levels."""
-        signed = FUSED[name.split(".", 3)[-1]][0] == DIM  # else the input comes from Gelu
+        """The int8 linear map without its bias: bytes = round(x / step) + zero, y = (bytes - zero) @ W * step."""
+        signed = LINEARS[name.split(".", 3)[-1]][0] == DIM  # else the input comes from Gelu
         zero = "zero" if signed else "gelu.zero"
         if x not in scaled:
             size = node("Abs", [x], f"{x}.abs") if signed else x
-            largest = node("ReduceMax", [size, "columns"], f"{x}.largest", keepdims=1)
+            largest = node("ReduceMax", [size, "columns"], f"{x}.largest", keepdims=0)
             largest = node("Max", [largest, "floor" if signed else "gelu.floor"], f"{x}.largest.floor")
-            levels = node("Div", ["top" if signed else "gelu.top", largest], f"{x}.levels")
+            step = node("Div", [largest, "top" if signed else "gelu.top"], f"{x}.step")
             scaled[x] = (
-                node("QuantizeLinear", [node("Mul", [x, levels], f"{x}.scaled"), "one", zero], f"{x}.bytes"),
-                node("Reciprocal", [levels], f"{x}.step"),
+                node("QuantizeLinear", [x, step, f"{zero}.each"], f"{x}.bytes", axis=0),
+                node("Unsqueeze", [step, "columns"], f"{x}.step.column"),
             )
         rows, step = scaled[x]
         fed = [rows, f"{name}.quantised", "one", f"{name}.scale", zero]
@@ -96,23 +96,29 @@ def build(precision: Precision) -> ModelProto:
         norm = [total, f"{name}.weight", f"{name}.bias"]
         return node("LayerNormalization", norm, output, epsilon=NORM_EPSILON)
 
-    def attention(qkv: str, n: int) -> str:
-        """(tokens, 3 * 384) -> (tokens, 384): softmax(q k^T / sqrt(32)) v, a head at a time."""
-        heads = node("Transpose", [node("Reshape", [qkv, "heads"], f"heads.{n}")], f"heads.{n}.first", perm=[1, 0, 2])
-        parts = [f"{part}.{n}" for part in ("query", "key", "value")]
-        nodes.append(helper.make_node("Split", [heads], parts, name=f"split.{n}", axis=0, num_outputs=3))
-        query, key, value = parts
-        scale = (DIM // HEADS) ** -0.5
-        scores = node("FusedMatMul", [query, key], f"scores.{n}", domain="com.microsoft", transB=1, alpha=scale)
-        mixed = node("MatMul", [node("Softmax", [scores], f"shares.{n}", axis=-1), value], f"mixed.{n}")
+    def fused(a: str, b: str, output: str, **attributes: object) -> str:
+        return node("FusedMatMul", [a, b], output, domain="com.microsoft", **attributes)
+
+    def attention(x: str, layer: str, n: int) -> str:
+        """(tokens, 384) -> (tokens, 384): softmax(q k^T / sqrt(32)) v, a head at a time."""
+        query, key, value = (  # (tokens, 12, 32): the products take the heads apart by strides, without a copy
+            node("Reshape", [linear(x, f"{layer}.attention.self.{part}", f"{part}.{n}.rows"), "heads"], f"{part}.{n}")
+            for part in ("query", "key", "value")
+        )
+        scores = fused(query, key, f"scores.{n}", transBatchA=1, transBatchB=1, transB=1, alpha=(DIM // HEADS) ** -0.5)
+        mixed = fused(node("Softmax", [scores], f"shares.{n}", axis=-1), value, f"mixed.{n}", transBatchB=1)
         return node(
             "Reshape", [node("Transpose", [mixed], f"mixed.{n}.last", perm=[1, 0, 2]), "rows"], f"attention.{n}"
         )
 
+    if precision == "int8":
+        tokens = node("Shape", ["embedded"], "tokens", end=1)
+        for zero in ("zero", "gelu.zero"):
+            node("Expand", [zero, tokens], f"{zero}.each")
     x = "embedded"
     for n in range(LAYERS):
         layer = f"encoder.layer.{n}"
-        y = attention(linear(x, f"{layer}.{QKV}", f"qkv.{n}"), n)
+        y = attention(x, layer, n)
         y = linear(y, f"{layer}.attention.output.dense", f"attended.{n}")
         x = residual(y, x, f"{layer}.{NORMS[0]}", f"middle.{n}")
         y = gelu(x, f"{layer}.intermediate.dense", f"gelu.{n}")
@@ -121,7 +127,7 @@ def build(precision: Precision) -> ModelProto:
 
     initializers = [
         helper.make_tensor("rows", TensorProto.INT64, [2], [-1, DIM]),
-        helper.make_tensor("heads", TensorProto.INT64, [3], [-1, 3 * HEADS, DIM // HEADS]),
+        helper.make_tensor("heads", TensorProto.INT64, [3], [-1, HEADS, DIM // HEADS]),
     ]
     if precision == "int8":
         initializers += [_constant(name, value) for name, value in _SCALARS.items()]
@@ -131,7 +137,7 @@ def build(precision: Precision) -> ModelProto:
             helper.make_tensor("gelu.zero", TensorProto.UINT8, [], [_GELU_ZERO]),
         ]
     for n in range(LAYERS):
-        for part, (inputs, outputs) in FUSED.items():
+        for part, (inputs, outputs) in LINEARS.items():
             name = f"encoder.layer.{n}.{part}"
             if precision == "int8":
                 initializers.append(_fed(f"{name}.quantised", TensorProto.INT8, (inputs, outputs)))

@@ -36,9 +36,6 @@ LINEARS: dict[str, tuple[int, int]] = {  # name within a layer -> (inputs, outpu
     "intermediate.dense": (DIM, INNER),
     "output.dense": (INNER, DIM),
 }
-QKV = "attention.self.qkv"
-FUSED = {QKV: (DIM, 3 * DIM), **{name: LINEARS[name] for name in LINEARS if "self" not in name}}
-"""As the graphs have them: query, key and value are one map, since all three see the same rows."""
 NORMS = ("attention.output.LayerNorm", "output.LayerNorm")
 
 
@@ -63,6 +60,35 @@ def layer_shapes(first: int = 0) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+class Graph:
+    """A file of onnxruntime's, run on its caller's thread alone; calls may come from several threads at once."""
+
+    def __init__(self, path: Path, fed: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Start it; ``fed`` is what the file declares as external. ModelError when it cannot be loaded."""
+        # Its Linux builds queue events on disk and send them to their maker; only the environment, before the library
+        # is loaded, keeps them from it.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+        import onnxruntime
+
+        onnxruntime.disable_telemetry_events()
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors only
+        options.intra_op_num_threads = 1
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        # onnxruntime reads the arrays in place, so they live as long as the session.
+        self._fed = [onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(value)) for value in fed.values()]
+        options.add_external_initializers(list(fed), self._fed)
+        try:
+            self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own exceptions have no common base
+            raise ModelError(f"{path} cannot be loaded ({type(error).__name__}); install citespan again.") from error
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Floats:
+        """Its first output."""
+        found: Floats = self._session.run(None, inputs)[0]
+        return found
+
+
 class Layers:
     """Six encoder layers, in onnxruntime; a network of twelve is two of these in a row.
 
@@ -77,46 +103,19 @@ class Layers:
     """
 
     def __init__(self, tensors: Mapping[str, npt.NDArray[Any]], precision: Precision, first: int = 0) -> None:
-        """Start the session. It runs on its caller's thread alone: texts are read side by side by ``in_parallel``."""
-        # Its Linux builds queue events on disk and send them to their maker; only the environment, before the library
-        # is loaded, keeps them from it.
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-        import onnxruntime
-
+        """Start the graph; texts are read side by side by ``in_parallel``."""
         plain = {name.removeprefix("bert."): tensor for name, tensor in tensors.items()}
         names = zip(layer_shapes(), expected(plain, layer_shapes(first), "the encoder layers").values(), strict=True)
-        fed = _fused(dict(names))
+        fed = dict(names)
         if precision == "int8":
             for name in [name for name in fed if name.endswith(".weight") and "LayerNorm" not in name]:
                 linear = name.removesuffix(".weight")
                 fed[f"{linear}.quantised"], fed[f"{linear}.scale"] = quantised(fed.pop(name))
-        onnxruntime.disable_telemetry_events()
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors only
-        options.intra_op_num_threads = 1
-        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        # onnxruntime reads the arrays in place, so they live as long as the session.
-        self._fed = [onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(value)) for value in fed.values()]
-        options.add_external_initializers(list(fed), self._fed)
-        path = Path(__file__).with_name(GRAPHS[precision])
-        try:
-            self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's own exceptions have no common base
-            raise ModelError(f"{path} cannot be loaded ({type(error).__name__}); install citespan again.") from error
+        self._graph = Graph(Path(__file__).with_name(GRAPHS[precision]), fed)
 
     def run(self, embedded: Floats) -> Floats:
         """Hidden states (tokens, 384) of one text; ``embedded`` is of that shape."""
-        hidden: Floats = self._session.run(None, {"embedded": embedded})[0]
-        return hidden
-
-
-def _fused(tensors: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-    """The same tensors with those of query, key and value stacked into one, as the graphs have them."""
-    for n in range(LAYERS):
-        for kind in ("weight", "bias"):
-            names = [f"encoder.layer.{n}.attention.self.{part}.{kind}" for part in ("query", "key", "value")]
-            tensors[f"encoder.layer.{n}.{QKV}.{kind}"] = np.concatenate([tensors.pop(name) for name in names])
-    return tensors
+        return self._graph.run({"embedded": embedded})
 
 
 def expected(
