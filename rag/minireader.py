@@ -11,15 +11,16 @@ from functools import lru_cache
 from importlib import resources
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from index.errors import ModelError
 from index.layers import LAYERS, Layers, Precision, in_parallel
-from index.minilm import Embeddings, encode_texts, weights
+from index.minilm import Embeddings, Integers, encode_texts, weights
 from rag import skim
-from rag.spans import Floats, Window
+from rag.spans import Floats, Window, best_span
 
 SHA256 = "0b745a005f085222b181161bd9241eefdb97570f8cc92885e656ab29a386d0fc"
-IDENTITY = f"minilm-reader@{SHA256[:16]}+{skim.SHA256[:8]}"
+IDENTITY = f"minilm-reader@{SHA256[:16]}+{skim.IDENTITY}"
 FILE = "models/reader.safetensors"
 TOKENS = 384
 """Tokens of the longest window, question included."""
@@ -64,15 +65,29 @@ class MiniReader:
     def logits(self, windows: Sequence[Window]) -> list[Floats | None]:
         """Start and end logits, None of windows left half-read; windows are read side by side."""
         sizes = [len(window.ids) for window in windows]
-        halves = in_parallel(self.half, windows, sizes)
-        on = list(range(len(windows)))
-        if self._skim:
-            # Here, when all are half-read: numpy's own threads, beside those that read, would cost what this saves.
-            foretold = [self._skim.foretell(half, window.first) for half, window in zip(halves, windows, strict=True)]
-            on = skim.promising(foretold)
-        read = in_parallel(self.rest, [(windows[n], halves[n]) for n in on], [sizes[n] for n in on])
-        found = dict(zip(on, read, strict=True))
+        found: dict[int, Floats] = {}
+        begun = in_parallel(self._begin, windows, sizes)
+
+        def read_on(numbers: Sequence[int]) -> None:
+            halves = [(windows[n], begun[n][0]) for n in numbers]
+            found.update(zip(numbers, in_parallel(self.rest, halves, [sizes[n] for n in numbers]), strict=True))
+
+        if self._skim and windows:
+            foretold = [margin for _, margin in begun]
+            read_on(skim.first(foretold))
+            spans = {number: best_span(logits) for number, logits in found.items()}
+            best = max(spans, key=lambda number: spans[number][2])
+            start, end, margin = spans[best]
+            words = windows[best].stretch[start : end + 1]
+            read_on(skim.more(foretold, margin, [_holds(window.stretch, words) for window in windows]))
+        else:
+            read_on(range(len(windows)))
         return [found.get(n) for n in range(len(windows))]
+
+    def _begin(self, window: Window) -> tuple[Floats, float]:
+        """The states half-way, and the margin that they foretell (0 without a forecast)."""
+        half = self.half(window)
+        return half, self._skim.foretell(half, window.first) if self._skim else 0.0
 
     def half(self, window: Window) -> Floats:
         """Hidden states (tokens, 384) of question and stretch after the first six layers."""
@@ -82,8 +97,14 @@ class MiniReader:
     def rest(self, begun: tuple[Window, Floats]) -> Floats:
         """The logits of a window, from its states after six layers."""
         window, hidden = begun
-        values = self._last.run(hidden) @ self._head.T + self._bias
+        # einsum: a matrix product may start numpy's own threads, which spin on beside those that read.
+        values = np.einsum("ij,kj->ik", self._last.run(hidden), self._head) + self._bias
         return np.concatenate([values[:1], values[window.first : window.first + len(window.offsets)]])
+
+
+def _holds(ids: Integers, words: Integers) -> bool:
+    """Whether ``words`` stand in ``ids``, one behind the other."""
+    return 0 < len(words) <= len(ids) and bool((sliding_window_view(ids, len(words)) == words).all(1).any())
 
 
 def _published(file: str, sha256: str) -> bytes:

@@ -44,6 +44,11 @@ class Window:
     first: int
     offsets: Offsets
 
+    @property
+    def stretch(self) -> npt.NDArray[np.int64]:
+        """The ids of the stretch's tokens alone, int64 (n,)."""
+        return self.ids[self.first : self.first + len(self.offsets)]
+
 
 class Network(Protocol):
     """``identity`` names the weights and their hash."""
@@ -93,6 +98,21 @@ class SpanReader:
                 if key not in found or found[key][0] < score:
                     found[key] = (score, value - null, sentence)
         return _scored(hits, found)
+
+
+def best_span(logits: Floats) -> tuple[int, int, float]:
+    """First and last of the n tokens of the best span, and its margin; ``logits`` (1 + n, 2), no answer first.
+
+    Wherever it lies: sentences, masks and bounds are not looked at. Without tokens the last one is -1, the margin -inf.
+    """
+    tokens = logits[1:]
+    if not len(tokens):
+        return 0, -1, -np.inf
+    sums = tokens[:, 0][:, None] + tokens[:, 1][None, :]
+    reach = np.arange(len(tokens))[None, :] - np.arange(len(tokens))[:, None]
+    best = int(np.where((reach >= 0) & (reach < MAX_SPAN), sums, -np.inf).argmax())
+    start, end = divmod(best, len(tokens))
+    return start, end, float(sums[start, end] - logits[0].sum())
 
 
 def _candidates(hit: Hit, window: Window, logits: Floats) -> list[tuple[int, int, Span, float]]:

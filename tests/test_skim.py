@@ -2,26 +2,48 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from index.errors import ModelError
 from rag import minireader, skim
-from rag.minireader import MiniReader
-from rag.skim import LEAST, LIMIT, Skim, promising
+from rag.minireader import MiniReader, _holds
+from rag.skim import BEHIND, LEAST, LIMIT, Skim, first, more
 from rag.spans import Floats, SpanReader, Window
 from tests.test_spans import Given, hit
 
 
-def test_those_that_promise_little_are_left_but_never_the_best() -> None:
-    assert (LIMIT, LEAST) == (-8, 2)
-    assert promising([-9, 3, -8, -8.01, 0]) == [1, 2, 4]
-    assert promising([-9, -12, -8.5, -10]) == [0, 2]
-    assert promising([-9, 5, -8.5]) == [1, 2]
-    assert promising([-20]) == [0]
-    assert promising([-9, -9, -9]) == [0, 1]  # ties: the first, as the retriever has them
-    assert promising([]) == []
+def test_the_most_promising_are_read_first() -> None:
+    assert LEAST == 2
+    assert first([-9, 3, -8, -8.01, 0]) == [1, 4]
+    assert first([-9, -12, -8.5, -10]) == [0, 2]
+    assert first([-20]) == [0]
+    assert first([-9, -9, -9]) == [0, 1]  # ties: the first, as the retriever has them
+    assert first([]) == []
+
+
+def test_others_are_read_on_that_promise_enough_and_are_not_far_behind_what_was_found() -> None:
+    assert (LIMIT, BEHIND) == (-8, 12)
+    none = [False] * 5
+    assert more([-9, 3, -8, -8.01, 0], -2, none) == [2]
+    assert more([-9, 3, -8, -8.01, 0], 4.1, none) == []
+    assert more([-7, 3, -2, 2, 1], 9.5, none) == [2, 4]
+    assert more([-7, 3, -2, 2, 1], 30, none) == []
+    # What holds the words found may support them, but not where it promises nothing.
+    assert more([-7, 3, -2, 2, 1], 30, [True, True, False, True, False]) == [0]
+    assert more([-9, 3, -8, -8.01, 0], 30, [True] * 5) == [2]
+    assert more([-7, 3], 3, [True] * 2) == []
+
+
+def test_words_are_found_as_one_run_of_tokens() -> None:
+    ids = np.array([5, 7, 7, 8, 9])
+    for words, held in (([7, 8], True), ([5], True), ([7, 9], False), ([5, 7, 7, 8, 9], True), ([9, 5], False)):
+        assert _holds(ids, np.array(words)) == held
+    assert not _holds(ids, np.array([5, 7, 7, 8, 9, 9]))
+    assert not _holds(ids, ids[:0])
+    assert not _holds(ids[:0], ids)
 
 
 def test_a_forecast_by_hand() -> None:
@@ -72,6 +94,22 @@ def test_what_promises_an_answer_is_read_as_if_all_were(skims: MiniReader) -> No
     assert skims.logits([]) == []
 
 
+def test_of_those_far_behind_only_what_holds_the_words_found_is_read_on(skims: MiniReader) -> None:
+    texts = [*TEXTS, "A mill was built in 1862 on the river.", "Jane Ash spoke at the mill.", "Jane Ash sold her oats."]
+    read = [logits is not None for logits in skims.logits(skims.windows(QUESTION, texts))]
+    assert read == [True, False, False, True, False, True, False]  # the last promises nothing at all
+
+
+def test_a_text_without_words_is_no_trouble(skims: MiniReader) -> None:
+    assert [logits is None for logits in skims.logits(skims.windows(QUESTION, ["", "\u200b"]))] == [False, False]
+    assert [logits is None for logits in skims.logits(skims.windows(QUESTION, ["", TEXTS[1], TEXTS[0]]))][2] is False
+
+
+def test_the_committed_graph_is_what_the_generator_writes() -> None:
+    graph = pytest.importorskip("rag.training.graph")
+    assert Path(skim.__file__).with_name("models").joinpath("skim.onnx").read_bytes() == graph.serialised()
+
+
 def test_no_span_comes_from_what_is_left_half_read() -> None:
     class HalfRead(Given):
         def logits(self, windows: Sequence[Window]) -> list[Floats | None]:  # type: ignore[override]
@@ -99,6 +137,7 @@ def test_missing_weights_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
         MiniReader()
 
 
-def test_who_reads_depends_on_both_files() -> None:
+def test_who_reads_depends_on_both_files_and_on_what_is_read_on() -> None:
     assert minireader.SHA256[:16] in minireader.IDENTITY
-    assert skim.SHA256[:8] in minireader.IDENTITY
+    assert skim.IDENTITY in minireader.IDENTITY
+    assert skim.IDENTITY == f"{skim.SHA256[:8]}-8-12"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from index.passage import Hit, Passage, Span
 from rag.reader import ScoredSpan
-from rag.spans import MAX_SPAN, RETRIEVAL, Floats, SpanReader, Window
+from rag.spans import MAX_SPAN, RETRIEVAL, Floats, SpanReader, Window, best_span
 
 LOW = -10.0
 Logits = Mapping[str, tuple[float, float]]
@@ -68,6 +68,23 @@ def read(network: Given, *hits: Hit) -> list[ScoredSpan]:
 
 def texts(spans: Sequence[ScoredSpan]) -> list[str]:
     return [span.text for span in spans]
+
+
+def test_the_margin_by_hand() -> None:
+    logits = np.array([(1, 0.5), (2, 9), (5, 0), (0, 3), (4, 1)], np.float32)
+    assert best_span(logits)[2] == pytest.approx(2 + 9 - 1.5)  # a span of one token; 5 + 9 would end before it starts
+    assert best_span(logits[[0, 2, 3]])[2] == pytest.approx(5 + 3 - 1.5)
+
+
+def test_a_span_of_the_margin_has_no_more_tokens_than_allowed() -> None:
+    for more, expected in ((MAX_SPAN - 1, 18), (MAX_SPAN, 9)):
+        logits = np.zeros((1 + MAX_SPAN + 3, 2), np.float32)
+        logits[1, 0] = logits[1 + more, 1] = 9
+        assert best_span(logits)[2] == expected
+
+
+def test_a_stretch_without_tokens_has_no_margin() -> None:
+    assert best_span(np.zeros((1, 2), np.float32)) == (0, -1, -np.inf)
 
 
 def test_the_best_span() -> None:

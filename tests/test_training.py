@@ -10,12 +10,13 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from index.minilm import model_folder
+from rag.spans import MAX_SPAN
 from rag.training import mean as mean_command
 from rag.training import reader as command
 from rag.training.data import Group, Question, Tokens, read_squad
 from rag.training.loop import write_tensors
 from rag.training.network import Batch, Reader, load_reader, to_transformers
-from rag.training.score import LONGEST_SPAN, Found, _best, evaluate, evaluate_groups, find
+from rag.training.score import Found, _best, evaluate, evaluate_groups, find
 from tests.towns import example, few_news, write_towns
 
 
@@ -88,8 +89,8 @@ def test_the_best_spans_by_hand(tokens: Tokens) -> None:
 
 def test_the_longest_span_by_hand() -> None:
     first = 3
-    for more, expected in ((LONGEST_SPAN - 1, (first + 1, first + LONGEST_SPAN, 18)), (LONGEST_SPAN, (4, 4, 12))):
-        given = example(first + LONGEST_SPAN + 5, first)
+    for more, expected in ((MAX_SPAN - 1, (first + 1, first + MAX_SPAN, 18)), (MAX_SPAN, (4, 4, 12))):
+        given = example(first + MAX_SPAN + 5, first)
         logits = chosen(len(given.ids), (0, 0), {first + 1: (9, 3), first + 1 + more: (0, 9)})
         assert _best(logits.numpy(), given) == expected
 

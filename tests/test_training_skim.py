@@ -11,22 +11,8 @@ from safetensors.numpy import load_file
 from index.layers import DIM
 from rag.skim import NAMES, Skim
 from rag.training import skim as command
-from rag.training.score import LONGEST_SPAN, best_span
 from rag.training.skim import HalfRead, figures, fit, foretold
 from tests.towns import few_news, write_towns
-
-
-def test_the_margin_by_hand() -> None:
-    logits = np.array([(1, 0.5), (2, 9), (5, 0), (0, 3), (4, 1)], np.float32)
-    assert best_span(logits)[2] == pytest.approx(2 + 9 - 1.5)  # a span of one token; 5 + 9 would end before it starts
-    assert best_span(logits[[0, 2, 3]])[2] == pytest.approx(5 + 3 - 1.5)
-
-
-def test_a_span_of_the_margin_has_no_more_tokens_than_allowed() -> None:
-    for more, expected in ((LONGEST_SPAN - 1, 18), (LONGEST_SPAN, 9)):
-        logits = np.zeros((1 + LONGEST_SPAN + 3, 2), np.float32)
-        logits[1, 0] = logits[1 + more, 1] = 9
-        assert best_span(logits)[2] == expected
 
 
 def questions(count: int, passages: int, seed: int) -> list[HalfRead]:
@@ -86,11 +72,12 @@ def test_figures_by_hand() -> None:
         read((1, 2), (-2, -1), (-8.5, -9)),  # two of three are read on, the best among them
         read((-9, 3), (-5, -9), (-6, -10)),  # the best one is not
         read((-9, -3), (-5, -9), (-6, -10)),  # nor here, but it is no answer
+        read((5, 20), (6, 3), (-1, 2)),  # the third is too far behind 20
     ]
     found = figures(Same(), some)
-    assert found["questions"] == 3
-    assert found["read_on"] == pytest.approx(6 / 9, abs=1e-4)
-    assert found["lost"] == pytest.approx(1 / 2)
+    assert found["questions"] == 4
+    assert found["read_on"] == pytest.approx(8 / 12, abs=1e-4)
+    assert found["lost"] == pytest.approx(1 / 3, abs=1e-4)
     assert -1 <= found["correlation"] <= 1
 
 

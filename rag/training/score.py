@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from rag.normal import normalise, words_f1
+from rag.spans import best_span
 from rag.training.data import Example, Group, Question, Tokens
 from rag.training.network import MAX_POSITIONS, Reader, pack
-
-LONGEST_SPAN = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Found:
 
 
 def find(reader: Reader, tokens: Tokens, questions: Sequence[Question], batch: int = 16) -> list[Found]:
-    """Read each question's own paragraph; spans of at most LONGEST_SPAN tokens, in the order of ``questions``."""
+    """Read each question's own paragraph; best spans (``rag.spans.best_span``), in the order of ``questions``."""
     found = [Found("", 0.0)] * len(questions)
     examples = [tokens.example(q.question, q.paragraph, (), MAX_POSITIONS) for q in questions]
     with torch.inference_mode():
@@ -48,16 +47,6 @@ def _best(logits: NDArray[np.float32], example: Example) -> tuple[int, int, floa
     """First and last token of the best span, and its margin."""
     start, end, margin = best_span(np.concatenate([logits[:1], logits[example.first : -1]]))
     return start + example.first, end + example.first, margin
-
-
-def best_span(logits: NDArray[np.float32]) -> tuple[int, int, float]:
-    """First and last of the n tokens of the best span, and its margin; ``logits`` (1 + n, 2), no answer first."""
-    passage = logits[1:]
-    sums = passage[:, 0][:, None] + passage[:, 1][None, :]
-    reach = np.arange(len(passage))[None, :] - np.arange(len(passage))[:, None]
-    best = int(np.where((reach >= 0) & (reach < LONGEST_SPAN), sums, -np.inf).argmax())
-    start, end = divmod(best, len(passage))
-    return start, end, float(sums[start, end] - logits[0].sum())
 
 
 def evaluate_groups(reader: Reader, groups: Sequence[Group]) -> dict[str, float]:

@@ -26,15 +26,14 @@ from index.errors import InputError
 from index.layers import DIM, in_parallel
 from index.minilm import model_folder
 from rag.minireader import IDENTITY, MiniReader
-from rag.skim import NAMES, Skim, promising
-from rag.spans import Window
+from rag.skim import NAMES, Skim, first, more
+from rag.spans import Window, best_span
 from rag.terminal import exit_code
 from rag.training.arguments import count, from_zero
 from rag.training.data import Group, Question, Tokens, fingerprint
 from rag.training.examples import read_sources, split_news, split_questions
 from rag.training.loop import say, write_tensors
 from rag.training.retrieved import Passages, drawn_groups
-from rag.training.score import best_span
 
 SIZE, HITS = 8, 12
 """Passages of a question, and hits they are drawn from."""
@@ -123,14 +122,16 @@ def figures(skim: Skim, read: Sequence[HalfRead]) -> dict[str, float]:
     """What the forecast is worth on these questions.
 
     ``correlation`` of the margin, foretold and read; ``read_on``, the share of passages; ``lost``, the share of
-    questions with a margin above 0 whose passage of the highest one is left half-read.
+    questions with a margin above 0 whose passage of the highest one is left half-read. (That a passage holds the words
+    found is not looked at.)
     """
     pairs: list[tuple[float, float]] = []
     on: list[bool] = []
     lost: list[bool] = []
     for one in read:
         guesses = [skim.foretell(np.concatenate([rows, rows[:1]]).astype(np.float32), 1) for rows in one.rows]
-        chosen = promising(guesses)
+        done = first(guesses)
+        chosen = done + more(guesses, float(one.margins[done].max()), [False] * len(guesses))
         pairs += zip(guesses, one.margins.tolist(), strict=True)
         on += [number in chosen for number in range(len(guesses))]
         best = int(one.margins.argmax())
