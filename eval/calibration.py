@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from eval.blame import right_words
-from eval.confidence import auroc, brier_skill, coverage_at_precision, ece
+from eval.confidence import auroc, brier_skill, coverage_at_precision, ece, ece_by_chance
 from eval.corpus import own_index
 from eval.holders import Holders
 from eval.questions import Question, QuestionSet, load_set
@@ -159,6 +159,7 @@ def figures(rows: Sequence[Asked], calibration: Calibration) -> dict[str, float]
         "AUROC_right": auroc(sure[right == 1], sure[right == 0]) or 0.0,
         "Brier_skill": brier_skill(sure, right) or 0.0,
         "ECE": ece(sure, right) or 0.0,
+        "ECE_chance": ece_by_chance(sure) or 0.0,
         "coverage@80": coverage_at_precision(sure, right, 0.8) or 0.0,
         "coverage@90": coverage_at_precision(sure, right, 0.9) or 0.0,
         "answered": float((sure[held] >= calibration.threshold).mean()),

@@ -76,8 +76,8 @@ class Comparison:
 
 
 def comparable(figure: str) -> bool:
-    """Whether a paired interval over questions is defined for this figure: not for latency and memory."""
-    return figure in FIGURES and figure != "peak_memory_mb"
+    """Whether a paired interval over questions is defined for this figure: not for latency, memory and chance."""
+    return figure in FIGURES and figure not in {"peak_memory_mb", "ECE_chance"}
 
 
 def check_fit(ours: Mapping[str, Mapping[str, object]], baseline: Run) -> None:

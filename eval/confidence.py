@@ -105,6 +105,24 @@ def ece(confidence: Floats, right: Floats, bins: int = 15) -> float | None:
     return float(sum(abs(outcome.sum() - stated.sum()) for stated, outcome in parts) / len(ordered))
 
 
+def ece_by_chance(confidence: Floats, bins: int = 15) -> float | None:
+    """The expectation of ``ece`` were every confidence exactly true: so much is shown by chance.
+
+    Of each bin the mean distance of the number of right ones, which then is Poisson binomial, from its mean; equal
+    confidences that two bins share are taken apart there. None when empty.
+    """
+    stated = np.sort(np.asarray(confidence, float))
+    if not len(stated):
+        return None
+    distance = 0.0
+    for part in np.array_split(stated, bins):
+        chances = np.ones(1)  # of 0, 1, … right ones
+        for probability in part:
+            chances = np.convolve(chances, (1 - probability, probability))
+        distance += float((chances * np.abs(np.arange(len(chances)) - part.sum())).sum())
+    return distance / len(stated)
+
+
 def _groups(confidence: Floats, right: Floats) -> tuple[Array, npt.NDArray[np.int64], Array]:
     """Distinct confidences ascending, how many have each, and how many of those are right."""
     values, inverse, counts = np.unique(np.asarray(confidence, float), return_inverse=True, return_counts=True)

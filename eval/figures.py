@@ -50,10 +50,11 @@ FIGURES: Mapping[str, str] = {
     "Brier": "mean squared error of the confidence",
     "Brier_skill": "gain in Brier score over always stating the share of right ones",
     "ECE": "calibration error, 15 bins of equal mass",
+    "ECE_chance": "the ECE to expect of so many questions were these confidences exactly true",
     "peak_memory_mb": "largest resident memory of the process so far",
 }
 _LATENCY = re.compile(r"p(?:50|95)_ms_[a-z_]+")
-_LOWER_IS_BETTER = frozenset({"overlap", "AURC", "Brier", "ECE", "peak_memory_mb"})
+_LOWER_IS_BETTER = frozenset({"overlap", "AURC", "Brier", "ECE", "ECE_chance", "peak_memory_mb"})
 
 
 def is_figure(name: str) -> bool:
@@ -151,6 +152,8 @@ def _confidence(rows: Iterable[Row], without_gold: bool) -> dict[str, Figure]:
         value = None if without_gold or not stated else statistic(stated, labels[label])
         if value is not None:
             found[name] = Figure(value, _error(name, stated, labels[label]), len(stated))
+    if "ECE" in found:
+        found["ECE_chance"] = Figure(confidence.ece_by_chance(stated) or 0.0, None, len(stated))
     return found
 
 

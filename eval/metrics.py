@@ -8,6 +8,7 @@ from eval.confidence import (
     brier_skill,
     coverage_at_precision,
     ece,
+    ece_by_chance,
     risk_coverage,
 )
 from eval.ranking import average_precision, ndcg, recall, reciprocal_rank
@@ -41,6 +42,7 @@ __all__ = [
     "cited_right",
     "coverage_at_precision",
     "ece",
+    "ece_by_chance",
     "exact_match",
     "f1",
     "holds",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from eval.confidence import ece_by_chance
 from eval.figures import figures_of
 from eval.harness import DEPTH, ask_all, evaluate
 from eval.outputs import write_predictions, write_run
@@ -60,6 +61,8 @@ class TestOpen:
         assert result.figures["AUROC_right"] == pytest.approx((0.5 + 1 + 0 + 1) / 4)
         brier = (0.5**2 + (2 / 3) ** 2 + 0.2**2 + 0.5**2) / 4
         assert result.figures["Brier"] == pytest.approx(brier)
+        stated = [row.confidence for row in result.rows if row.confidence is not None]
+        assert result.figures["ECE_chance"] == ece_by_chance(stated)
 
     def test_a_whole_sentence_that_holds_the_answer_is_right_for_the_confidence_too(self) -> None:
         class Sentences(WordPipeline):

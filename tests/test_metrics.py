@@ -26,6 +26,7 @@ from eval.metrics import (
     citation_recall,
     coverage_at_precision,
     ece,
+    ece_by_chance,
     exact_match,
     f1,
     holds,
@@ -302,6 +303,20 @@ class TestConfidence:
         assert ece((0.8, 0.3, 0.8, 0.9), (1, 0, 0, 1), bins=2) == pytest.approx(expected)  # ties in another order
         assert ece([0.7] * 10, [1] * 7 + [0] * 3) == pytest.approx(0)
         assert ece([], []) is None
+
+    def test_ece_by_chance(self) -> None:
+        assert ece_by_chance([0.3]) == pytest.approx(0.3 * 0.7 + 0.7 * 0.3)
+        # Two in one bin: none, one or both are right, 1.1 in the mean.
+        expected = (0.7 * 0.2 * 1.1 + (0.3 * 0.2 + 0.7 * 0.8) * 0.1 + 0.3 * 0.8 * 0.9) / 2
+        assert ece_by_chance([0.8, 0.3], bins=1) == pytest.approx(expected)
+        assert ece_by_chance([0, 1, 1]) == 0
+        assert ece_by_chance([]) is None
+
+    def test_ece_by_chance_is_what_true_confidences_show(self) -> None:
+        generator = np.random.default_rng(7)
+        stated = generator.random(190)
+        drawn = [ece(stated, (generator.random(190) < stated).astype(float)) for _ in range(400)]
+        assert ece_by_chance(stated.tolist()) == pytest.approx(np.mean(np.array(drawn, float)), abs=0.003)
 
 
 class TestSamples:

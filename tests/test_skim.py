@@ -140,4 +140,4 @@ def test_missing_weights_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_who_reads_depends_on_both_files_and_on_what_is_read_on() -> None:
     assert minireader.SHA256[:16] in minireader.IDENTITY
     assert skim.IDENTITY in minireader.IDENTITY
-    assert skim.IDENTITY == f"{skim.SHA256[:8]}-8-12"
+    assert f"{skim.SHA256[:8]}-8-12" == skim.IDENTITY
