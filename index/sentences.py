@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Protocol, cast
 
 from index.passage import Document, Span
-from index.tokens import LINE_HYPHEN, RAISED, STOP_WORDS
+from index.tokens import ITEM, LINE_HYPHEN, RAISED, STOP_WORDS
 
 SENTENCE_LIMIT = 500
 """Code points a sentence has at most; a longer one is cut."""
@@ -34,7 +34,6 @@ _SEPARATES = re.compile(r"\||\)!?\[|<(?:br|p|td|th|li|div)\b", re.IGNORECASE)
 _RAISES = re.compile(r"<sup\b", re.IGNORECASE)
 
 _HASHES = re.compile(r"\s{0,3}#{1,6}\s")
-_ITEM = re.compile(r"(?:[-*+•‣▪–—]|\d{1,2}[.)])\s")
 _BULLET = re.compile(r"[-*+•‣▪–—]\s")
 _FINAL = tuple(".!?:;,…。！？：；，।؟۔")
 _STOPPED = tuple(char for char in _FINAL if char not in ",，،")
@@ -190,7 +189,7 @@ def blocks(document: Document, shown: str) -> Iterator[Block]:
             continue
         mark = shown[line_start:start].strip() != "" and _HASHES.match(text[line_start:start]) is not None
         goes_on = joins or (wraps and shown[start].islower())
-        if goes_on and not mark and not _ITEM.match(text[line_start : line_start + 200].lstrip()):
+        if goes_on and not mark and not ITEM.match(text[line_start : line_start + 200].lstrip()):
             spans[-1] = spans[-1][0], end
         else:
             spans.append((start, end))

@@ -33,6 +33,8 @@ INVISIBLE = re.compile("[\x00-\x08\x0e-\x1b\x7f\u00ad\u200b\u2060\ufeff]+")
 """Characters that show nothing and part nothing: controls, soft hyphen, zero-width space, word joiner, BOM."""
 LINE_HYPHEN = re.compile(r"[-\u00ad\u2010](?:\r\n|[\n\r])[ \t]*")
 """A hyphen at the end of a line, up to the word's other half."""
+ITEM = re.compile(r"(?:[-*+•‣▪–—]|\d{1,2}[.)])\s")
+"""How an item of a list begins."""
 _SILENT = "\u00ad\u200b-\u200d\u2060\ufeff"  # soft hyphen, zero-width spaces and joiners
 RAISED = "\u00b9\u00b2\u00b3\u2070\u2074-\u2079"
 """Superscript digits, for a class of characters in a pattern."""

@@ -1,15 +1,19 @@
 """What of a passage a quote may hold: the stretches of its sentences, and its text as a reader of the page sees it."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from index.passage import Passage, Span
-from index.tokens import INVISIBLE, LINE_HYPHEN, RAISED
+from index.tokens import INVISIBLE, ITEM, LINE_HYPHEN, RAISED
 
 # Marks of notes behind a year or a word: no part of it, unlike the exponent of "10⁵" and "km²".
 _NOTE = re.compile(rf"(?:(?<=\b(?:1\d|20)\d\d)|(?<=[^\W\d_]{{3}}))[{RAISED}]+(?![^\W_])")
 # The columns of a table in plain text; behind a full stop a typist may leave room.
 _GAP = re.compile(r"(?<=[^\s.!?])(?: {3,}|\t+)(?=\S)")
+# What stands between two items of a list: emphasis may end there, a link's address may not.
+_LEAD = re.compile(rf"(?:\A|[^\w\r\n]*[\r\n]\s*){ITEM.pattern}")
+STOPS = (".", "!", "?", "…", "。", "！", "？")
 _NUMBER = re.compile(r"\d{1,2}[.)]\s+(?=\S)")
 # A question for a reason or a way is none of these: it tells what has happened.
 _ASKS = re.compile(
@@ -47,6 +51,27 @@ def stretches(passage: Passage) -> list[tuple[Span, Span]]:
             low = gap.end() + passage.start
         found.append(((low, high), sentence))
     return [(stretch, sentence) for stretch, sentence in found if stretch[0] < stretch[1]]
+
+
+def same_list(passage: Passage, bounds: Sequence[tuple[Span, Span]]) -> list[int]:
+    """For each of the passage's ``stretches`` the number of the first of its list; of what is no item, its own.
+
+    Items that end with a full stop are sentences like any other.
+    """
+    before = dict(zip(passage.sentences, (passage.start, *(end for _, end in passage.sentences)), strict=False))
+    found: list[int] = []
+    for number, (_, sentence) in enumerate(bounds):
+        (_, end), last = bounds[max(0, number - 1)]
+        follows = end == last[1] == before[sentence] and not passage.between(*last).endswith(STOPS)
+        items = follows and _is_item(passage, last, before[last]) and _is_item(passage, sentence, end)
+        found.append(found[-1] if items else number)
+    return found
+
+
+def _is_item(passage: Passage, sentence: Span, before: int) -> bool:
+    """Whether a sentence is an item of a list: a line with a mark before it, which may be masked, behind ``before``."""
+    lead = _LEAD.match(passage.text, before - passage.start)
+    return lead is not None and not any(map(str.isalnum, passage.text[lead.end() : sentence[0] - passage.start]))
 
 
 def _asks(passage: Passage, sentence: Span) -> bool:

@@ -13,7 +13,7 @@ from index.passage import Span
 from rag.bounds import trimmed
 from rag.evidence import Group
 from rag.normal import enumerated, wording
-from rag.quotable import shown, stretches
+from rag.quotable import STOPS, shown, stretches
 from rag.reader import ScoredSpan
 
 Shape = Literal["words", "list", "clause"]
@@ -56,7 +56,6 @@ _CLAUSE = re.compile(
 _JOINT = re.compile(
     r"\s*(?:,|&|,?\s*\b(?:and|or|as well as|along with|plus)\b)\s*(?:(?:the|a|an|both|then|also)\s+)?", re.IGNORECASE
 )
-_STOPS = (".", "!", "?", "…", "。", "！", "？")
 _BREAK = re.compile(r"[;:]\s|\s[—–-]\s|—|,[\"”’]?\s+")
 _COPULA = re.compile(r"(?:is|are|was|were)\s+(?:that\s+)?")
 _CAUSE = re.compile(
@@ -106,7 +105,7 @@ def items(groups: Sequence[Group]) -> list[Group]:
             break
         best = group.spans[0]
         words = f" {wording(best.text)} "
-        whole = (best.start, best.end) == best.sentence and best.text.endswith(_STOPS)
+        whole = (best.start, best.end) == best.sentence and best.text.endswith(STOPS)
         known = told.issuperset(enumerated(best.text)) or any(words in other or other in words for other in said)
         if not found or not (whole or known):
             found.append(group)

@@ -15,8 +15,9 @@ import numpy.typing as npt
 from index.passage import Hit, Passage, Span
 from index.tokens import tokenize
 from rag.bounds import trimmed
-from rag.quotable import parts_words, shown, stretches
+from rag.quotable import parts_words, same_list, shown, stretches
 from rag.reader import ScoredSpan
+from rag.shape import wanted
 
 MAX_SPAN = 30
 """Tokens of the longest span."""
@@ -68,7 +69,11 @@ class Network(Protocol):
 
 
 class SpanReader:
-    """Spans by a network's logits, inside one sentence, never over masked words, cut at sensible bounds."""
+    """Spans by a network's logits, inside one sentence, never over masked words, cut at sensible bounds.
+
+    Where a question wants several things and the network a stretch over several items of a list, each item of that list
+    is a span, all of one score.
+    """
 
     def __init__(self, network: Network, name: str) -> None:
         """``name`` is what the user chose."""
@@ -85,6 +90,7 @@ class SpanReader:
         Signal: ``margin``, the span's start + end logits less those of no answer in its passage.
         """
         windows = self._network.windows(question, [hit.passage.text for hit in hits])
+        lists = wanted(question) == "list"
         top = max((hit.score for hit in hits), default=0.0)
         found: dict[tuple[int, int, int], tuple[float, float, Span]] = {}
         for window, logits in zip(windows, self._network.logits(windows), strict=True):
@@ -92,7 +98,7 @@ class SpanReader:
                 continue
             hit = hits[window.text]
             null = float(logits[0].sum())
-            for start, end, sentence, value in _candidates(hit, window, logits[1:]):
+            for start, end, sentence, value in _candidates(hit, window, logits[1:], lists=lists):
                 score = (value - null) / 2 + RETRIEVAL * (hit.score - top)
                 key = (window.text, start, end)
                 if key not in found or found[key][0] < score:
@@ -115,11 +121,15 @@ def best_span(logits: Floats) -> tuple[int, int, float]:
     return start, end, float(sums[start, end] - logits[0].sum())
 
 
-def _candidates(hit: Hit, window: Window, logits: Floats) -> list[tuple[int, int, Span, float]]:
-    """The best spans of a window as (start, end, sentence, start + end logit), in document offsets."""
+def _candidates(hit: Hit, window: Window, logits: Floats, *, lists: bool) -> list[tuple[int, int, Span, float]]:
+    """The best spans of a window as (start, end, sentence, start + end logit), in document offsets.
+
+    With ``lists`` one over several items of a list is every item of it.
+    """
     passage = hit.passage
     offsets = window.offsets + passage.start
     bounds = stretches(passage)
+    list_of = np.array(same_list(passage, bounds) if lists else range(len(bounds)), np.int64)
     stretch_of = _stretch_of(offsets, [stretch for stretch, _ in bounds], passage)
     usable = np.flatnonzero(stretch_of >= 0)
     if not len(usable):
@@ -128,7 +138,7 @@ def _candidates(hit: Hit, window: Window, logits: Floats) -> list[tuple[int, int
     firsts = np.arange(len(usable))[:, None]
     lasts = firsts + np.arange(min(MAX_SPAN, len(usable)))
     inside = np.minimum(lasts, len(usable) - 1)
-    allowed = (lasts == inside) & (stretch_of[inside] == stretch_of[firsts])
+    allowed = (lasts == inside) & (list_of[stretch_of[inside]] == list_of[stretch_of[firsts]])
     values = np.where(allowed, logits[firsts, 0] + logits[inside, 1], -np.inf).ravel()
     kept = np.argpartition(values, -min(KEPT, len(values)))[-KEPT:]
     text = shown(passage)
@@ -136,10 +146,13 @@ def _candidates(hit: Hit, window: Window, logits: Floats) -> list[tuple[int, int
     for place in kept[np.isfinite(values[kept])]:
         first, more = divmod(int(place), lasts.shape[1])
         last = first + more
-        stretch, sentence = bounds[stretch_of[first]]
-        start, end = trimmed(text, passage.start, (int(offsets[first, 0]), int(offsets[last, 1])), stretch)
-        if start < end:
-            spans.append((start, end, sentence, float(values[place])))
+        span = int(offsets[first, 0]), int(offsets[last, 1])
+        one = stretch_of[first] == stretch_of[last]
+        for number in [stretch_of[first]] if one else np.flatnonzero(list_of == list_of[stretch_of[first]]):
+            stretch, sentence = bounds[number]
+            start, end = trimmed(text, passage.start, span if one else stretch, stretch)
+            if start < end:
+                spans.append((start, end, sentence, float(values[place])))
     return spans
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from index.passage import Passage
-from rag.quotable import shown, stretches, visible
+from rag.quotable import same_list, shown, stretches, visible
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,47 @@ def test_what_one_quote_may_cover(text: str, masked: tuple[str, ...], expected: 
     found = stretches(Passage(0, "a", *sentence, text, (sentence,), tuple((7 + a, 7 + b) for a, b in spans)))
     assert [text[start - 7 : end - 7] for (start, end), _ in found] == expected
     assert all(whole == sentence for _, whole in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "Owners:|\n- Alpha|\n- Beta|\n- Gamma|\nIn all.",
+            [["Owners:"], ["- Alpha", "- Beta", "- Gamma"], ["In all."]],
+        ),
+        ("Owners:|\n`- `Alpha|\n\n`- `Beta|", [["Owners:"], ["Alpha", "Beta"]]),
+        ("Owners:|\n`- **`Alpha|`**`\n  `+ [ ] **`Beta|`**`", [["Owners:"], ["Alpha", "Beta"]]),
+        ("Owners:|\n1. Alpha|\r\n2) Beta, of 1990|", [["Owners:"], ["Alpha", "Beta, of 1990"]]),
+        ("- Alpha|\n- Beta|", [["- Alpha", "- Beta"]]),
+        ("Alpha|\n- Beta|\n- Gamma|", [["Alpha"], ["- Beta", "- Gamma"]]),  # whether the first is an item is not seen
+        ("- Alpha grew.|\n- Beta shrank.|", [["- Alpha grew."], ["- Beta shrank."]]),
+        ("- Alpha;|\n- Beta.|\n- Gamma|", [["- Alpha;", "- Beta."], ["- Gamma"]]),
+        ("- Alpha grew.| It is old|\n- Beta|", [["- Alpha grew."], ["It is old"], ["- Beta"]]),
+        ("`- [`Alpha|`](https://a.x)`\n`- [`Beta|`](https://b.x)`", [["Alpha"], ["Beta"]]),
+        ("- Alpha|\n- Who decided?|\n- Beta|", [["- Alpha"], ["- Beta"]]),
+        ("- Alpha|\nBeta|\n- Gamma|", [["- Alpha"], ["Beta"], ["- Gamma"]]),
+    ],
+)
+def test_the_items_of_a_list(text: str, expected: list[list[str]]) -> None:
+    """Sentences end at bars and begin behind white space; what stands between ticks is masked."""
+    plain, sentences, masked = "", [], []
+    for number, part in enumerate(text.split("`")):
+        if number % 2:
+            masked.append((7 + len(plain), 7 + len(plain) + len(part)))
+            plain += part
+            continue
+        for words in part.split("|"):
+            if said := words.strip():
+                start = 7 + len(plain) + words.index(said)
+                sentences.append((start, start + len(said)))
+            plain += words
+    passage = Passage(0, "a", 7, 7 + len(plain), plain, tuple(sentences), tuple(masked))
+    bounds = stretches(passage)
+    lists: dict[int, list[str]] = {}
+    for first, ((start, end), _) in zip(same_list(passage, bounds), bounds, strict=True):
+        lists.setdefault(first, []).append(plain[start - 7 : end - 7])
+    assert list(lists.values()) == expected
 
 
 @pytest.mark.parametrize(

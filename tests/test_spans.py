@@ -83,6 +83,30 @@ def test_a_span_of_the_margin_has_no_more_tokens_than_allowed() -> None:
         assert best_span(logits)[2] == expected
 
 
+ITEMS = "Owners:\n- Alpha Steel\n- Beta Rail\n- Gamma\nIn all."
+LINES = ((0, 7), (8, 21), (22, 33), (34, 41), (42, 49))
+ACROSS = {"Steel": (9, 0), "Alpha": (8, 0), "Beta": (0, 9)}
+
+
+def test_several_things_asked_for_are_the_items_of_a_list() -> None:
+    found = SpanReader(Given(ACROSS), "given").read("Which firms own it?", [hit(ITEMS, LINES)])
+    items = found[:3]
+    assert texts(items) == ["Alpha Steel", "Beta Rail", "Gamma"]
+    assert [span.sentence for span in items] == [(108, 121), (122, 133), (134, 141)]
+    assert {span.score for span in items} == {items[0].score}
+    assert {span.signals["margin"] for span in items} == {18}
+
+
+def test_one_thing_asked_for_is_no_list() -> None:
+    found = SpanReader(Given(ACROSS), "given").read("Which firm owns it?", [hit(ITEMS, LINES)])
+    assert set(texts(found)) >= {"Steel", "Beta"}
+    assert all(span.signals["margin"] < 18 for span in found)
+    within = Given({"Beta": (9, 0), "Rail": (0, 9)})
+    (best, *others) = SpanReader(within, "given").read("Which firms own it?", [hit(ITEMS, LINES)])
+    assert (best.text, best.sentence) == ("Beta Rail", (122, 133))
+    assert all(other.score < best.score for other in others)
+
+
 def test_a_stretch_without_tokens_has_no_margin() -> None:
     assert best_span(np.zeros((1, 2), np.float32)) == (0, -1, -np.inf)
 
