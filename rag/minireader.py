@@ -74,7 +74,7 @@ class MiniReader:
 
         if self._skim and windows:
             foretold = [margin for _, margin in begun]
-            read_on(skim.first(foretold))
+            read_on(skim.foremost(foretold))
             spans = {number: best_span(logits) for number, logits in found.items()}
             best = max(spans, key=lambda number: spans[number][2])
             start, end, margin = spans[best]

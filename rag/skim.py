@@ -52,7 +52,7 @@ class Skim:
         return float(self._graph.run({"hidden": hidden, "first": np.array([first]), **self._tensors})[0, 0])
 
 
-def first(foretold: Sequence[float]) -> list[int]:
+def foremost(foretold: Sequence[float]) -> list[int]:
     """Numbers, ascending, of those that are read on first."""
     return sorted(sorted(range(len(foretold)), key=lambda number: -foretold[number])[:LEAST])
 
@@ -63,7 +63,7 @@ def more(foretold: Sequence[float], best: float, holding: Sequence[bool]) -> lis
     ``best`` is the highest margin found in the first ones. Who is ``holding`` its words may support them, however far
     behind.
     """
-    done = first(foretold)
+    done = foremost(foretold)
     return [
         number
         for number, margin in enumerate(foretold)

@@ -10,18 +10,18 @@ import pytest
 from index.errors import ModelError
 from rag import minireader, skim
 from rag.minireader import MiniReader, _holds
-from rag.skim import BEHIND, LEAST, LIMIT, Skim, first, more
+from rag.skim import BEHIND, LEAST, LIMIT, Skim, foremost, more
 from rag.spans import Floats, SpanReader, Window
 from tests.test_spans import Given, hit
 
 
 def test_the_most_promising_are_read_first() -> None:
     assert LEAST == 2
-    assert first([-9, 3, -8, -8.01, 0]) == [1, 4]
-    assert first([-9, -12, -8.5, -10]) == [0, 2]
-    assert first([-20]) == [0]
-    assert first([-9, -9, -9]) == [0, 1]  # ties: the first, as the retriever has them
-    assert first([]) == []
+    assert foremost([-9, 3, -8, -8.01, 0]) == [1, 4]
+    assert foremost([-9, -12, -8.5, -10]) == [0, 2]
+    assert foremost([-20]) == [0]
+    assert foremost([-9, -9, -9]) == [0, 1]  # ties: the first, as the retriever has them
+    assert foremost([]) == []
 
 
 def test_others_are_read_on_that_promise_enough_and_are_not_far_behind_what_was_found() -> None:

@@ -26,7 +26,7 @@ from index.errors import InputError
 from index.layers import DIM, in_parallel
 from index.minilm import model_folder
 from rag.minireader import IDENTITY, MiniReader
-from rag.skim import NAMES, Skim, first, more
+from rag.skim import NAMES, Skim, foremost, more
 from rag.spans import Window, best_span
 from rag.terminal import exit_code
 from rag.training.arguments import count, from_zero
@@ -130,7 +130,7 @@ def figures(skim: Skim, read: Sequence[HalfRead]) -> dict[str, float]:
     lost: list[bool] = []
     for one in read:
         guesses = [skim.foretell(np.concatenate([rows, rows[:1]]).astype(np.float32), 1) for rows in one.rows]
-        done = first(guesses)
+        done = foremost(guesses)
         chosen = done + more(guesses, float(one.margins[done].max()), [False] * len(guesses))
         pairs += zip(guesses, one.margins.tolist(), strict=True)
         on += [number in chosen for number in range(len(guesses))]
