@@ -11,8 +11,7 @@ from index.tokens import INVISIBLE, ITEM, LINE_HYPHEN, RAISED
 _NOTE = re.compile(rf"(?:(?<=\b(?:1\d|20)\d\d)|(?<=[^\W\d_]{{3}}))[{RAISED}]+(?![^\W_])")
 # The columns of a table in plain text; behind a full stop a typist may leave room.
 _GAP = re.compile(r"(?<=[^\s.!?])(?: {3,}|\t+)(?=\S)")
-# What stands between two items of a list: emphasis may end there, a link's address may not.
-_LEAD = re.compile(rf"(?:\A|[^\w\r\n]*[\r\n]\s*){ITEM.pattern}")
+_NEWLINE = re.compile(r"[\r\n]")
 STOPS = (".", "!", "?", "…", "。", "！", "？")
 _NUMBER = re.compile(r"\d{1,2}[.)]\s+(?=\S)")
 # A question for a reason or a way is none of these: it tells what has happened.
@@ -56,22 +55,26 @@ def stretches(passage: Passage) -> list[tuple[Span, Span]]:
 def same_list(passage: Passage, bounds: Sequence[tuple[Span, Span]]) -> list[int]:
     """For each of the passage's ``stretches`` the number of the first of its list; of what is no item, its own.
 
-    Items that end with a full stop are sentences like any other.
+    Items that end with a full stop are sentences like any other. Of an item that is cut the first stretch counts.
     """
     before = dict(zip(passage.sentences, (passage.start, *(end for _, end in passage.sentences)), strict=False))
     found: list[int] = []
+    lists: dict[Span, int] = {}  # by sentence
     for number, (_, sentence) in enumerate(bounds):
-        (_, end), last = bounds[max(0, number - 1)]
-        follows = end == last[1] == before[sentence] and not passage.between(*last).endswith(STOPS)
-        items = follows and _is_item(passage, last, before[last]) and _is_item(passage, sentence, end)
-        found.append(found[-1] if items else number)
+        _, last = bounds[max(0, number - 1)]
+        follows = last[1] == before[sentence] and not passage.between(*last).endswith(STOPS)
+        items = follows and _is_item(passage, last, before[last]) and _is_item(passage, sentence, last[1])
+        found.append(lists[last] if items else number)
+        lists.setdefault(sentence, found[-1])
     return found
 
 
 def _is_item(passage: Passage, sentence: Span, before: int) -> bool:
-    """Whether a sentence is an item of a list: a line with a mark before it, which may be masked, behind ``before``."""
-    lead = _LEAD.match(passage.text, before - passage.start)
-    return lead is not None and not any(map(str.isalnum, passage.text[lead.end() : sentence[0] - passage.start]))
+    """Whether a list's mark, maybe masked, begins a sentence's line; ``before`` is where the last sentence ended."""
+    start = sentence[0] - passage.start
+    *above, line = _NEWLINE.split(passage.text[before - passage.start : start])
+    begins = bool(above) or before == passage.start
+    return begins and ITEM.match((line + passage.text[start : start + 4]).lstrip()) is not None
 
 
 def _asks(passage: Passage, sentence: Span) -> bool:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from platformdirs import user_cache_path
 
+from eval.compare import comparable
 from eval.figures import FIGURES, is_figure, lower_is_better
 from eval.gates import DEFAULT, LossVerdict, check, check_losses, gate_name, load_gates
 from index.errors import InputError
@@ -99,3 +100,8 @@ def test_names_of_figures() -> None:
     assert not is_figure("p99_ms_retrieve")
     assert lower_is_better("ECE")
     assert not lower_is_better("F1")
+
+
+def test_no_loss_is_allowed_of_what_is_no_mean_over_questions() -> None:
+    assert [name for name in FIGURES if not comparable(name)] == ["ECE_chance", "peak_memory_mb"]
+    assert not comparable("p50_ms_read")

@@ -209,6 +209,7 @@ class TestModes:
         pipeline = WordPipeline(TEXTS)
         made_up = Question("q6", "Nobody likes what?", ("glass",), ("tower.txt",))
         result = evaluate(own_set(*QUESTIONS, made_up), pipeline, without_gold=True)
+        assert "ECE_chance" not in result.figures
         taken = {question: {pipeline.index.passages[row].text for row in rows} for question, rows in pipeline.searched}
         assert taken == {
             QUESTIONS[0].question: {"The bridge is of iron."},

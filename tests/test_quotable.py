@@ -55,7 +55,9 @@ def test_what_one_quote_may_cover(text: str, masked: tuple[str, ...], expected: 
         ("- Alpha grew.|\n- Beta shrank.|", [["- Alpha grew."], ["- Beta shrank."]]),
         ("- Alpha;|\n- Beta.|\n- Gamma|", [["- Alpha;", "- Beta."], ["- Gamma"]]),
         ("- Alpha grew.| It is old|\n- Beta|", [["- Alpha grew."], ["It is old"], ["- Beta"]]),
-        ("`- [`Alpha|`](https://a.x)`\n`- [`Beta|`](https://b.x)`", [["Alpha"], ["Beta"]]),
+        ("`- [`Alpha|`](https://a.x)`\n`- [`Beta|`](https://b.x)`", [["Alpha", "Beta"]]),
+        ("- Alpha|\n`- Subscribe`\nBeta|", [["- Alpha"], ["Beta"]]),
+        ("- Alpha|\n`- Subscribe`\n- Beta|", [["- Alpha", "- Beta"]]),
         ("- Alpha|\n- Who decided?|\n- Beta|", [["- Alpha"], ["- Beta"]]),
         ("- Alpha|\nBeta|\n- Gamma|", [["- Alpha"], ["Beta"], ["- Gamma"]]),
     ],
@@ -79,6 +81,16 @@ def test_the_items_of_a_list(text: str, expected: list[list[str]]) -> None:
     for first, ((start, end), _) in zip(same_list(passage, bounds), bounds, strict=True):
         lists.setdefault(first, []).append(plain[start - 7 : end - 7])
     assert list(lists.values()) == expected
+
+
+def test_of_an_item_that_is_cut_the_first_words_count() -> None:
+    text = "- Alpha\n- Beta](https://b.x), of Brill\n- Gamma"
+    lines = tuple(match.span() for match in re.finditer(".+", text))
+    link = text.index("]"), text.index(",")
+    passage = Passage(0, "a", 0, len(text), text, lines, (link,))
+    bounds = stretches(passage)
+    assert [text[start:end] for (start, end), _ in bounds] == ["- Alpha", "- Beta", ", of Brill", "- Gamma"]
+    assert same_list(passage, bounds) == [0, 0, 2, 0]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ def test_others_are_read_on_that_promise_enough_and_are_not_far_behind_what_was_
     assert (LIMIT, BEHIND) == (-8, 12)
     none = [False] * 5
     assert more([-9, 3, -8, -8.01, 0], -2, none) == [2]
+    assert more([-9, 3, -8, -8.01, 0], 4, none) == [2]
     assert more([-9, 3, -8, -8.01, 0], 4.1, none) == []
     assert more([-7, 3, -2, 2, 1], 9.5, none) == [2, 4]
     assert more([-7, 3, -2, 2, 1], 30, none) == []
@@ -96,8 +97,9 @@ def test_what_promises_an_answer_is_read_as_if_all_were(skims: MiniReader) -> No
 
 def test_of_those_far_behind_only_what_holds_the_words_found_is_read_on(skims: MiniReader) -> None:
     texts = [*TEXTS, "A mill was built in 1862 on the river.", "Jane Ash spoke at the mill.", "Jane Ash sold her oats."]
+    texts.append("Jane Stone spoke at the mill.")  # not the whole name
     read = [logits is not None for logits in skims.logits(skims.windows(QUESTION, texts))]
-    assert read == [True, False, False, True, False, True, False]  # the last promises nothing at all
+    assert read == [True, False, False, True, False, True, False, False]  # "oats" promises nothing at all
 
 
 def test_a_text_without_words_is_no_trouble(skims: MiniReader) -> None:
