@@ -17,7 +17,7 @@ off by less than 0.0005, a twentieth of a step, and takes three quarters of the 
 from pathlib import Path
 
 import numpy as np
-from onnx import ModelProto, NodeProto, TensorProto, helper
+from onnx import GraphProto, NodeProto, TensorProto, helper
 
 from index.layers import DIM, GRAPHS, HEADS, LAYERS, LINEARS, NORM_EPSILON, NORMS, Precision
 
@@ -50,7 +50,7 @@ def _constant(name: str, value: float) -> TensorProto:
     return helper.make_tensor(name, TensorProto.FLOAT, [], [value])
 
 
-def build(precision: Precision) -> ModelProto:
+def build(precision: Precision) -> GraphProto:
     """The graph: embedded float32 (tokens, 384) of one text -> hidden, of the same shape."""
     nodes: list[NodeProto] = []
     scaled: dict[str, tuple[str, str]] = {}  # int8: name of a value -> its quantised rows and their step
@@ -151,21 +151,26 @@ def build(precision: Precision) -> ModelProto:
             ]
 
     value = ["tokens", DIM]
-    graph = helper.make_graph(
+    return helper.make_graph(
         nodes,
         f"minilm-{precision}",
         [helper.make_tensor_value_info("embedded", TensorProto.FLOAT, value)],
         [helper.make_tensor_value_info("hidden", TensorProto.FLOAT, value)],
         initializer=initializers,
     )
+
+
+def packed(graph: GraphProto) -> bytes:
+    """The bytes of a graph's file."""
     opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid("com.microsoft", 1)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=_IR, producer_name="citespan")
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR, producer_name="citespan")
+    raw: bytes = model.SerializeToString(deterministic=True)
+    return raw
 
 
 def serialised(precision: Precision) -> bytes:
     """The bytes of the committed file."""
-    raw: bytes = build(precision).SerializeToString(deterministic=True)
-    return raw
+    return packed(build(precision))
 
 
 def main() -> None:

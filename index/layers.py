@@ -105,8 +105,8 @@ class Layers:
     def __init__(self, tensors: Mapping[str, npt.NDArray[Any]], precision: Precision, first: int = 0) -> None:
         """Start the graph; texts are read side by side by ``in_parallel``."""
         plain = {name.removeprefix("bert."): tensor for name, tensor in tensors.items()}
-        names = zip(layer_shapes(), expected(plain, layer_shapes(first), "the encoder layers").values(), strict=True)
-        fed = dict(names)
+        found = expected(plain, layer_shapes(first), "the encoder layers")
+        fed = dict(zip(layer_shapes(), found.values(), strict=True))
         if precision == "int8":
             for name in [name for name in fed if name.endswith(".weight") and "LayerNorm" not in name]:
                 linear = name.removesuffix(".weight")

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from onnx import NodeProto, TensorProto, helper
 
+from index.graph import packed
 from rag.skim import GRAPH, NAMES
-
-_OPSET, _IR = 20, 9
 
 
 def serialised() -> bytes:
@@ -44,11 +43,7 @@ def serialised() -> bytes:
         [value("outer", TensorProto.FLOAT, 2)],
         initializer=[helper.make_tensor(name, TensorProto.INT64, [1], [number]) for name, number in numbers.items()],
     )
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR, producer_name="citespan"
-    )
-    raw: bytes = model.SerializeToString(deterministic=True)
-    return raw
+    return packed(graph)
 
 
 def main() -> None:
