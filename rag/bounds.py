@@ -22,6 +22,8 @@ _MONEY_MAGNITUDE = re.compile(_MAGNITUDE.format(letters="|m|k|b"), re.IGNORECASE
 _PERCENT = re.compile(r"\\?%\$?|(?:[ \u00a0]|\r?\n)(?:%|pct\b|per ?cent\b|percentage points?\b)")
 _CODED = re.compile(rf"(?<![^\W_])(?:{CODES})[ \u00a0]?(?=\.?\d)")
 _UNSIGNED = re.compile(rf"(?:(?:{CODES})[ \u00a0]?|[$€£¥])?\.?\d")
+_BETWEEN = re.compile(r"\b[Bb]etween\s$")
+_RANGE = re.compile(rf"{_UNSIGNED.pattern}[^;:]{{0,30}}\sand\s(?={_UNSIGNED.pattern})")
 _LIMIT = re.compile(r"(?:<=?|(?<![\w\"'/=-])>=?|[≤≥])$")
 _COUNTRY_DOLLAR = re.compile(r"(?<![^\W_])(?:US|AU|CA|HK|NZ|A|C|S)$")
 _POSSESSIVE = re.compile(r"['’][sS](?![^\W_])")
@@ -177,6 +179,8 @@ def _whole_amount(text: str, start: int, end: int, low: int, high: int) -> Span:
             end = magnitude.end()
     if not money and text[start].isdecimal():
         end = _sign_behind(text, end, high)
+    if _RANGE.match(text, start, end) and (between := _BETWEEN.search(text, max(low, start - 9), start)):
+        start = between.start()  # "between $4.8 and $4.9 billion" is one amount, without its first word two
     return start, end
 
 

@@ -6,6 +6,8 @@ length stay open, so these are compared as they are written.
 
 import re
 
+from rag import units
+
 # The currencies most traded (the BIS's triennial survey), with China's as the press writes it.
 CODES = (
     "USD|EUR|JPY|GBP|CNY|RMB|AUD|CAD|CHF|HKD|SGD|INR|KRW|SEK|MXN|NZD|NOK|TWD|BRL|ZAR|DKK|PLN|THB|ILS|IDR|CZK|AED|TRY|HUF"
@@ -94,6 +96,7 @@ _POWERS = (
     | {"mn": 10**6, "mln": 10**6, "bn": 10**9, "bln": 10**9, "tn": 10**12, "trn": 10**12}
     | {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
 )
+_LONG = [name for name in _POWERS if len(name) > 1]
 _UNIT = (
     r"\\?%|(?i:per\s?cent|pct|(?<=[0-9])(?-i:pc)|"  # "5pc", but "5 pc" may be pieces
     r"(?:(?:US|U\.S\.|American)\s)?dollars?|euros?|pounds?(?:\ssterling)?|sterling|yen|yuan|renminbi)\b"
@@ -107,11 +110,19 @@ _START = rf"(?<![\w·])(?=[A-Z0-9]|{_SIGN})"  # sooner known than the whole
 _ALONE = re.compile(_START + _VALUE)
 _RANGE = re.compile(rf"{_START}{_VALUE}(?:\s?[-–—]\s?|−|\sto\s){_VALUE}")
 
+_BETWEEN = re.compile(rf"\b(?i:between)\s{_START}{_VALUE}\sand\s{_VALUE}")
+
 _NUMERAL = re.compile(r"(?<![0-9])[0-9]+(?:[.,][0-9]+)+")
 _GROUPED = re.compile(r"(?!0)[0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3}(?:\.[0-9]+)?")  # "12,34,567.8", as in India too
 _CONTINENTAL = re.compile(r"(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+),[0-9]{1,2}|0,[0-9]+")  # "1.234,5"
 _SPACED = re.compile(r"(?<![\w.,])[0-9]{1,3}(?:[ \u00a0\u2009\u202f][0-9]{3})+(?![0-9])")
 _LATEX = re.compile(rf"(?<!\w)({_DOLLAR}[0-9.,]+)\$|\$([0-9.,]+)\$")  # "$38$ billion"; "GB$200$" is no money
+# As accountants write it, with what is counted behind: "$(41) million", "(8.2)%". "(8.2%)" may be a remark.
+_IN_BRACKETS = re.compile(
+    rf"(?<!\w)({_HEAD})\s?\(([0-9][0-9.,]*)\)"
+    rf"|\(((?:{_HEAD}\s?)?[0-9][0-9.,]*)\)(?=\s?(?:{_UNIT}|(?i:{'|'.join(_LONG)})\b))"
+)
+_MINUS = re.compile(rf"(?:(?<![0-9%]\s)(?<!\bor\s)\bminus|^negative)\s(?=(?:{_HEAD}\s?)?\.?[0-9])", re.IGNORECASE)
 # What SQuAD's normalisation would delete and a value is not the same without is written with a mark that it leaves.
 _MARKS = (
     (re.compile(r"(?<![\w.])\.(?=[0-9])"), "0·"),
@@ -130,7 +141,7 @@ _KEPT = {"+": "＋", "^": "＾", "<": "≺", ">": "≻", "<=": "≤", ">=": "≥
 _PARTED = re.compile(r"[1-9][0-9]{0,2}·[0-9]{2}0")
 _DASH = re.compile(r"(?<=[0-9])[-–−](?=[0-9])")
 _SPACE = re.compile(
-    r"(?<=[0-9])[\s-](?=(?:[kcmn]?m|[km]?g|[kmgt]?wh?|[kmgt]b|[kmg]?hz|km/h|kph|mph|ha|lbs?|oz|ft|ml|l|t)(?![\w'’])|°)",
+    r"(?<=[0-9])[\s-](?=(?:[kcmn]?m²?|[km]?g|[kmgt]?wh?|[kmgt]b|[kmg]?hz|mph|ha|lbs?|oz|ft|ml|l|t)(?![\w'’])|°)",
     re.IGNORECASE,
 )
 
@@ -150,6 +161,10 @@ def canonical(text: str) -> str:
     if not _DATING.isdisjoint(words):
         for pattern in _DATES:
             text = pattern.sub(_date, text)
+    if "(" in text:
+        text = _IN_BRACKETS.sub(lambda match: f"−{match[1] or ''}{match[2] or match[3]}", text)
+    if "minus" in words or words[:1] == ["negative"]:
+        text = _MINUS.sub("−", text)
     text = _ISO_DATE.sub(lambda match: f"{int(match[3])} {_MONTHS[int(match[2]) - 1]} {match[1]}", text)
     text = _TIME.sub(_time, _TIME_RANGE.sub(r"\1:\2", text))
     if "$" in text:
@@ -159,7 +174,11 @@ def canonical(text: str) -> str:
     for pattern, mark in _MARKS:
         text = pattern.sub(mark, text)
     text = _SIGNS.sub(lambda match: _KEPT[match[0].rstrip()], text)
+    if "between" in words:
+        text = _BETWEEN.sub(_range, text)
     text = _ALONE.sub(_value, _RANGE.sub(_range, text))
+    if not units.WORDS.isdisjoint(words):
+        text = units.united(text)
     return _SPACE.sub("", _DASH.sub("–", text))
 
 

@@ -50,6 +50,12 @@ def cut(text: str, quote: str) -> str:
         ("It costs Rs. 40 lakh now.", "40", "40 lakh"),
         ("It cost $38\nbillion in all.", "38", "$38\nbillion"),
         ("It rose 5\r\npercent then.", "5", "5\r\npercent"),
+        ("It took between $4.8 and $4.9 billion.", "$4.8 and $4.9", "between $4.8 and $4.9 billion"),
+        ("Between 500 and 600 came.", "500 and 600", "Between 500 and 600"),
+        ("It ran between\n5 and 7 km.", "5 and 7 km", "between\n5 and 7 km"),
+        ("It fell between 5 May and the 7th.", "5 May", "5 May"),
+        ("It lies between 5 towns and a lake.", "5 towns and a lake", "5 towns and a lake"),
+        ("It is in-between 5 and 7.", "7", "7"),
         # abbreviations
         ("It opens at 5p.m. today.", "5p.m", "5p.m."),
         ("It opens at 5p.m.", "5p.m", "5p.m."),
