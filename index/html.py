@@ -21,14 +21,19 @@ _NO_CHARSETS = {
     *("unicode_escape", "raw_unicode_escape", "unicode-escape", "raw-unicode-escape"),
 }
 # What these labels mean on the web (https://encoding.spec.whatwg.org/#names-and-labels), by Python's names.
-_MEANT = {"ascii": "cp1252", "iso8859-1": "cp1252"}
+_MEANT = {
+    **{"ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874"},
+    **{"shift_jis": "cp932", "euc_kr": "cp949", "gb2312": "gb18030", "gbk": "gb18030"},
+}
 _SUPERSCRIPTS = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _EXPONENT = re.compile("[+−-]?[0-9]+[+−-]?")
 _FRACTION = re.compile("[+−-]?[0-9]+[.,/][0-9]+")
 _NOTES = re.compile("[0-9]{1,3}(?:[,–-][0-9]{1,3})*|[a-z]")
 # Characters that XML, and so lxml, has no place for.
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\ufffe\uffff]")
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_REFERENCE = re.compile("&#(?:0*([0-9]{1,5})(?![0-9])|[xX]0*([0-9a-fA-F]{1,4})(?![0-9a-fA-F]));?")
+_HOLDS_TEXT = ("p", "li", "td", "th", "dd", "dt", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6")
 
 
 class ExtractionError(Exception):
@@ -58,7 +63,7 @@ def extract(markup: str) -> tuple[str, dict[str, str | None]]:
     Raises ExtractionError if the parser gives up (too deeply nested, for one).
     """
     markup = _FORBIDDEN.sub(" ", markup.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n"))
-    markup = _XML_DECLARATION.sub("", markup, count=1)
+    markup = _REFERENCE.sub(_allowed, _XML_DECLARATION.sub("", markup, count=1))
     if not markup.strip():
         return "", {}
     try:
@@ -96,12 +101,12 @@ def cells(text: str) -> list[Span]:
 def _keep_inline(tree: Any) -> None:
     """Turns the elements whose words trafilatura drops, or parts from their sentence, into ones that it keeps."""
     for time in tree.iter("time"):
-        if next(time.iterancestors("p", "li", "td"), None) is not None:  # elsewhere, it is the article's own date
+        if _in_a_sentence(time):  # elsewhere, it is the article's own date
             time.tag = "span"
     for quote in tree.iter("q"):  # a browser shows the quotation marks, which the markup lacks
         quote.tag, quote.text, quote.tail = "span", f"“{quote.text or ''}", f"”{quote.tail or ''}"
     for part in tree.iter("li", "ul", "ol"):  # of a list in a table's cell, nothing would be left
-        if next(part.iterancestors("td"), None) is not None:
+        if next(part.iterancestors("td", "th"), None) is not None:
             part.tag = "p" if part.tag == "li" else "span"
     for part in list(tree.iter("sup", "sub")):  # whose digits would be those of the number or word before
         said = "".join("".join(part.itertext()).split())
@@ -109,6 +114,20 @@ def _keep_inline(tree: Any) -> None:
         if written != said:
             part[:] = []
             part.text = written
+
+
+def _allowed(reference: re.Match[str]) -> str:
+    """A numeric reference to a character; a space for one to a character that is forbidden."""
+    code = int(reference[1]) if reference[1] else int(reference[2], 16)
+    return " " if _FORBIDDEN.fullmatch(chr(code)) else reference[0]
+
+
+def _in_a_sentence(part: Any) -> bool:
+    """Whether an element stands where text does, or in any element with words right before and behind."""
+    if next(part.iterancestors(*_HOLDS_TEXT), None) is not None:
+        return True
+    before, behind = _before(part).rstrip()[-1:], (part.tail or "").lstrip()[:1]
+    return bool(before and behind) and (before.isalnum() or before in ",(") and (behind.isalnum() or behind in ",.;)")
 
 
 def _raised(said: str, before: str, links: bool) -> str:

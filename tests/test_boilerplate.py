@@ -334,3 +334,118 @@ def test_credits_are_told_in_no_time(word: str) -> None:
 
 def test_merged() -> None:
     assert merged([(5, 7), (0, 2), (2, 3), (6, 9), (4, 4)]) == ((0, 3), (5, 9))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Free newsletter sign-up",
+        "Get our free newsletter today",
+        "Read by leaders, and executives worldwide",
+        "Read our privacy policy",
+        "Share it on Facebook and X",
+        "Follow Ada Lovelace on X. Back to top",
+        "Sign up now • Read more",
+        "Read more »",
+        "Read more…",
+        "Read more: " + "x" * 149,
+    ],
+)
+def test_promotion(line: str) -> None:
+    assert masked_lines(mask([article(tail=(line,))])[0]) == [line]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "“It is done.”",
+        "What a day!*",
+        "彼は行く。",
+        "x" * 121,
+        "Read more: " + "x" * 150,
+        "Subscribe to our newsletter to get " + "more of all " * 9 + "that is new in it",
+    ],
+)
+def test_looking_ends_at_a_sentence_of_the_article(line: str) -> None:
+    assert masked_lines(mask([article(tail=("Advertisement", line))])[0]) == []
+
+
+def test_twelve_lines_at_each_end_are_looked_at() -> None:
+    lines = tuple(f"Line {word}" for word in "abcdefghijkl")
+    for kept, expected in ((lines[:11], ["Sign up now"]), (lines, [])):
+        assert masked_lines(mask([article(head=(*kept, "Sign up now"))])[0]) == expected
+        assert masked_lines(mask([article(tail=("Sign up now", *kept))])[0]) == expected
+
+
+def test_half_of_a_document_is_too_much() -> None:
+    assert mask([Document("a.txt", "Sign up now\nIt is now 5")])[0].masked == ()
+    assert masked_lines(mask([Document("a.txt", "  Sign up now \nIt is now 55")])[0]) == ["Sign up now"]
+
+
+def test_white_space_beside_masks() -> None:
+    text = "\n".join([*BODY, "Read more. **"])
+    document = Document("a.md", text, masked=((len(text) - 2, len(text)),))
+    assert masked_lines(mask([document])[0]) == ["Read more. **"]
+    assert titled(Document("a.md", "[a] [b]\nThe Title\nText.", masked=((0, 3), (4, 7)))).title == "The Title"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Author Ada Lee", "Editor: Al Roe", "Editors Al and Bo", "Reporting Ada Lee", "Reporter Ada", "Our correspondent"],
+)
+def test_repeated_bylines_stay(line: str) -> None:
+    assert all(found.masked == () for found in mask([article(head=(line,), name=f"{n}.txt") for n in range(3)]))
+
+
+def test_how_repeated_lines_are_compared() -> None:
+    spaced = [
+        article(head=(line,), name=f"{line}.txt") for line in ("Harbour Weekly", "Harbour  Weekly", "HARBOUR\tWEEKLY")
+    ]
+    assert all(document.masked for document in mask(spaced))
+    pages = [article(tail=(line,), name=f"{n}.txt") for n, line in enumerate(["Page 1", "2 of 9", "- 3 -"])]
+    rows = [article(head=("Harbour Weekly",), name=f"A.JSONL#{n}") for n in range(3)]
+    for documents in (pages, rows):
+        assert all(document.masked == () for document in mask(documents))
+    numbered = [article(tail=(f"[Page {n}]",), name=f"{n}.txt") for n in range(998, 1001)]
+    assert [masked_lines(document) for document in mask(numbered)] == [[f"[Page {n}]"] for n in range(998, 1001)]
+
+
+@pytest.mark.parametrize(("others", "repeated"), [(7, True), (8, False)])
+def test_repeated_is_what_stands_in_three_articles_of_ten(others: int, repeated: bool) -> None:
+    documents = [article(head=("Harbour Weekly",), name=f"{n}.txt") for n in range(3)]
+    documents += [article(name=f"x{n}.txt") for n in range(others)]
+    assert [bool(document.masked) for document in mask(documents)[:3]] == [repeated] * 3
+
+
+def test_copies_have_the_edges_of_all_of_them() -> None:
+    documents = [article(head=("Harbour Weekly",), name=f"{n}.txt") for n in range(3)]
+    copy = Document("copy.txt", article(name="0.txt").text)
+    assert all(masked_lines(document) == ["Harbour Weekly"] for document in mask([*documents, copy])[:3])
+
+
+@pytest.mark.parametrize("newline", ["\x0b", "\x0c", "\x85", "\u2028", "\u2029"])
+def test_every_newline_ends_a_line(newline: str) -> None:
+    assert masked_lines(mask([Document("a.txt", newline.join([*BODY, "Read more"]))])[0]) == ["Read more"]
+
+
+WRAPPED = [f"The line number {word} goes on over the end of it as all lines of this" for word in "abcdefghij"]
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("Harbour  to\tgrow\nThe text.", "Harbour to grow"),
+        ("the authority approved the\r\nplan to widen the channel.", "c.txt"),
+        ("Harbour to grow\r\rthe text.", "Harbour to grow"),
+        ("Harbour to grow\n\nthe text.", "Harbour to grow"),
+        ("“Who pays?”\nMore text.", "c.txt"),
+        ("_ _\nText.", "c.txt"),
+        ("\n".join([*WRAPPED[:4], "And so", *("x" + line[1:] for line in WRAPPED[4:])]), "c.txt"),
+    ],
+)
+def test_which_line_is_a_title(text: str, title: str) -> None:
+    assert titled(Document("a/b/c.txt", text)).title == title
+
+
+def test_a_mask_inside_another_is_gone() -> None:
+    assert merged([(0, 9), (2, 3)]) == ((0, 9),)

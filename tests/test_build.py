@@ -1,5 +1,6 @@
 """Building: every file is accounted for, unchanged text keeps its vectors, and a failure leaves the old index."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -398,3 +399,95 @@ def test_an_index_inside_the_folder_is_not_indexed(tmp_path: Path) -> None:
     assert build([tmp_path / "link"], corpus / "index").scanned == 1
     with pytest.raises(InputError, match="holds no files"):
         build([corpus / "index" / "gen-000003"], corpus / "index")
+
+
+def test_what_is_built(tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    wire = "".join(json.dumps({"id": i, "text": TWO}) + "\n" for i in ("b", "a"))
+    write(tmp_path / "in", {"a.txt": f"{ONE}It rained.\nSubscribe to our newsletter\n", "wire.jsonl": wire})
+    monkeypatch.chdir(tmp_path)
+    steps: list[tuple[str, int, int]] = []
+    report = build([Path("in")], Path("in/index"), progress=lambda *step: steps.append(step))
+    assert report.seconds > 0
+    assert [step for step in steps if step[0] != "encoding"] == [
+        ("reading", 1, 2),
+        ("reading", 2, 2),
+        ("splitting", 1, 3),
+        ("splitting", 2, 3),
+        ("splitting", 3, 3),
+    ]
+    assert [step[1:] for step in steps if step[0] == "encoding"][-1] == (3, 3)
+    generation = store.open_current(tmp_path / "in" / "index")
+    assert list(generation.rows) == ["a.txt", "wire.jsonl#a", "wire.jsonl#b"]
+    assert generation.records[0].path == str(tmp_path / "in" / "a.txt")
+    document = generation.document(0)
+    assert [document.text[start:end] for start, end in document.masked] == ["Subscribe to our newsletter"]
+    _, start, end, first, last = generation.arrays["passages"][0]
+    held = generation.arrays["sentences"][first:last]
+    assert (held[0][0], held[-1][1]) == (start, end)
+    assert len(held) == 3
+    assert build([Path("in")], Path("in/index")).scanned == 3
+
+
+def test_a_file_that_changes_while_the_index_is_built_makes_it_stale(tmp_path: Path, write: Write) -> None:
+    folder = write(tmp_path / "in", {"a.txt": ONE})
+
+    def change(stage: str, done: int, total: int) -> None:
+        if stage == "reading":
+            write(folder, {"a.txt": TWO})
+
+    build([folder], tmp_path / "index", progress=change)
+    assert is_stale(store.open_current(tmp_path / "index"))
+
+
+def test_an_index_of_another_recipe_is_stale_and_one_of_another_model_is_not(
+    tmp_path: Path, write: Write, resign: Any
+) -> None:
+    folder, root, model = write(tmp_path / "in", {"a.txt": ONE}), tmp_path / "index", tmp_path / "model"
+    shutil.copytree(model_folder(), model)
+    build([folder], root, str(model))
+    assert not is_stale(store.open_current(root))
+    resign(root, lambda manifest: manifest.update(recipe="0"))
+    assert is_stale(store.open_current(root))
+
+
+def test_an_index_of_another_format_is_built_again(tmp_path: Path, write: Write, resign: Any) -> None:
+    folder, root = write(tmp_path / "in", {"a.txt": ONE}), tmp_path / "index"
+    build([folder], root)
+    resign(root, lambda manifest: manifest.update(format=0))
+    assert build([folder], root).indexed == 1
+
+
+def test_a_broken_link_that_is_gone(tmp_path: Path, write: Write) -> None:
+    folder = write(tmp_path / "in", {"a.txt": ONE})
+    (folder / "loop.txt").symlink_to("loop.txt")
+    build([folder], tmp_path / "index")
+    (folder / "loop.txt").unlink()
+    assert is_stale(store.open_current(tmp_path / "index"))
+
+
+def test_of_several_rejected_files_one_is_named(tmp_path: Path, write: Write) -> None:
+    folder = write(tmp_path / "in", {"a.png": b"x", "b.txt": b""})
+    with pytest.raises(InputError, match=r"\) and 1 more$"):
+        build([folder], tmp_path / "index")
+
+
+def test_which_vectors_are_taken_over(tmp_path: Path) -> None:
+    assert not np.array_equal(keys_of(["bc"], CountingEncoder("a")), keys_of(["c"], CountingEncoder("ab")))
+    previous = generation_of(CountingEncoder(), ["a", "bb"], tmp_path / "one", vectors=np.zeros((1, 4), np.float32))
+    encoder = CountingEncoder()
+    encode(["bb"], keys_of(["bb"], encoder), encoder, previous, None)
+    assert encoder.texts == ["bb"]
+    settings = {"passages": 0, "model": "m", "encoder": "e", "recipe": "1", "paths": [], "stats": {}}
+    for arrays in ({}, {"keys": np.zeros((0, 32), np.uint8)}, {"vectors": np.zeros((0, 4), np.float32)}):
+        with writing(tmp_path / "two"):
+            previous = publish(tmp_path / "two", [], [], arrays, settings)
+        encode(["bb"], keys_of(["bb"], encoder), encoder, previous, None)
+    assert encoder.texts == ["bb"] * 4
+
+
+def test_documents_in_memory_without_words(tmp_path: Path) -> None:
+    documents = [Document("b", " "), Document("a", " ")]
+    generation = build_documents(documents, tmp_path)
+    assert [record.path for record in generation.records] == ["a", "b"]
+    assert generation.arrays["sentences"].shape == (0, 2)
+    assert build_documents([], tmp_path).records == []

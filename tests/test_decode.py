@@ -95,3 +95,62 @@ def test_a_page_in_damaged_utf_8(tmp_path: Path, declared: str) -> None:
     assert isinstance(document, Document)
     assert "The café’s “owner”, François Müller" in document.text
     assert "win\ufffdter" in document.text
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Türkiye'de öğrenciler bugün şarkı söyledi, çocuklar ışığı gördü ve İzmir'e gitti.", "cp1254"),
+        ("Zażółć gęślą jaźń, powiedział burmistrz w środę, że most będzie otwarty.", "cp1250"),
+        ("Příliš žluťoučký kůň úpěl ďábelské ódy, řekl starosta ve středu.", "cp1250"),
+        ("Primarul a spus că podul va fi deschis în primăvară, după reparaţii şi întârzieri.", "cp1250"),
+        ("Merė sakė, kad naujas uostas bus atidarytas kitąmet, žuvininkai džiaugėsi šį rytą.", "cp1257"),
+        ("Новый порт откроется в следующем году, сказал мэр города.", "cp1251"),
+        ("قال رئيس الوزراء إن الميناء الجديد سيفتح العام المقبل.", "cp1256"),
+        ("Il est fatigué", "cp1252"),
+    ],
+)
+def test_text_of_other_alphabets(text: str, encoding: str) -> None:
+    assert decode(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize(
+    ("bom", "encoding"),
+    [
+        (codecs.BOM_UTF32_BE, "utf-32-be"),
+        (codecs.BOM_UTF32_LE, "utf-32-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+    ],
+)
+def test_byte_order_marks(bom: bytes, encoding: str) -> None:
+    text = "总理说新港口明年开放。"
+    assert decode(bom + text.encode(encoding)) == f"\ufeff{text}"
+
+
+def test_what_is_no_text() -> None:
+    for data, says in (
+        (b"x" * 197 + b"\x01" * 3, "control"),
+        (b"x\x7f" * 50, "control"),
+        (bytes(range(128, 256)) * 20, "unknown"),
+        (codecs.BOM_UTF8 + "é".encode() + b"\xff.", "not UTF-8"),  # the mark is the other good character
+        (codecs.BOM_UTF8 + b"\xff a\xc3", "not UTF-8"),
+        (codecs.BOM_UTF8 + b"caf\xe9 x", "not UTF-8"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            decode(data)
+    assert decode(b"x" * 99 + b"\x01") == "x" * 99 + "\x01"
+    assert decode(b"a\f" * 50) == "a\f" * 50
+    assert decode(codecs.BOM_UTF8 + "éé".encode() + b"\xff.") == "\ufefféé\ufffd."
+
+
+def test_foreign_text_behind_megabytes_of_english() -> None:
+    whole = ENGLISH * 25_000 + "Съешь же ещё этих мягких булок, сказал мэр города в среду.\n"
+    assert decode(whole.encode("koi8-r")) == whole
+
+
+def test_a_large_file_is_looked_at_in_whole_lines() -> None:
+    whole = "今日は良い天気です。\n" * 8_000
+    assert decode(whole.encode("shift_jis")) == whole
+    spaced = "今日は良い天気です。 " * 8_000
+    assert decode(spaced.encode("shift_jis")) == spaced

@@ -2,7 +2,7 @@
 
 import pytest
 
-from index.html import extract
+from index.html import cells, declared_encoding, extract
 
 PAGE = """<html><body><article><h1>Harbour</h1>
 <p>The harbour authority approved a plan on Tuesday to widen the northern channel by forty metres.</p><p>{}</p>
@@ -35,3 +35,103 @@ PAGE = """<html><body><article><h1>Harbour</h1>
 )
 def test_what_is_raised_is_no_part_of_the_number_before_it(markup: str, text: str) -> None:
     assert text in extract(PAGE.format(markup))[0].splitlines()
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        (
+            "It is Ca<sup>+2</sup>, 10<sup>-3.5</sup>, 10<sup>−3,5</sup>, 2<sup>1/2</sup>.",
+            "It is Ca⁺², 10^-3.5, 10^−3,5, 2^1/2.",
+        ),
+        (
+            'It ended.<sup>4–6</sup> He left.<sup>7-9</sup> So.<sup><a href="#a">123</a></sup>',
+            "It ended.[4–6] He left.[7-9] So.[123]",
+        ),
+        ("<sup>123</sup> This is a note.", "¹²³ This is a note."),
+        ("It has 10<sup>1024</sup> bits.", "It has 10¹⁰²⁴ bits."),
+        ("Mr Lee<sup>a</sup> left.", "Mr Lee[a] left."),
+        ("It took 1<sup>1</sup>⁄<sub>2</sub> hours.", "It took 1¹⁄₂ hours."),
+        ("It is 10<sub>2n</sub>.", "It is 102n."),
+        ('See <a href="b"><b>80 m</b><sup>2</sup></a> here.', "See 80 m² here."),
+        ('The isotope <a href="b"><sup>2</sup>H</a> is heavy.', "The isotope ²H is heavy."),
+        ('It has 4,200<a href="#fn1"> <sup>2</sup> </a>seats.', "It has 4,200 [2] seats."),
+        ("x<sup>n</sup> is a power, so is ab<sup>n</sup>.", "xn is a power, so is abn."),
+        ("Lee<sup>a</sup> left.", "Lee[a] left."),
+        ("It is 10<sup>2<sup>3</sup></sup> m.", "It is 10²³ m."),
+        ("It\x00was\x0bso\ufffein\uffffall.", "It was so in all."),
+    ],
+)
+def test_raised_and_lowered_as_they_are_written(markup: str, text: str) -> None:
+    assert text in extract(PAGE.format(markup))[0].splitlines()
+
+
+@pytest.mark.parametrize(
+    ("markup", "encoding"),
+    [
+        ('<META CHARSET = " koi8-r">', "koi8-r"),
+        ("<meta charset='koi8-r'>", "koi8-r"),
+        ('<meta http-equiv="Content-Type" content="text/html; charset=koi8-r">', "koi8-r"),
+        ("\n<?xml version='1.0' encoding = 'koi8-r'?><meta charset=utf-8>", "koi8-r"),
+        ('<p>charset="koi8-r"</p>', None),
+        ("<meta <p charset=koi8-r>", None),
+        (" " * 4076 + "<meta charset=koi8-r>", "koi8-r"),
+        (" " * 4077 + "<meta charset=koi8-r>", None),
+        ("<meta charset=idna>", None),
+        ("<meta charset=raw_unicode_escape>", None),
+        ("<meta charset=raw-unicode-escape>", None),
+    ],
+)
+def test_the_encoding_that_a_page_says_it_has(markup: str, encoding: str | None) -> None:
+    assert declared_encoding(markup.encode()) == encoding
+
+
+def test_the_bars_of_a_table() -> None:
+    text = "| a | 1 | \t\n|---|:-:|\nno | row |\n|  |"
+    assert [text[start:end] for start, end in cells(text)] == ["|", "|", "|", "|---|:-:|", "|  |"]
+
+
+def test_a_page_of_nothing_but_a_raised_word() -> None:
+    assert extract("<sup><i>1</i><i>2</i></sup>")[0].strip() == "¹²"
+
+
+@pytest.mark.parametrize(
+    "before", ["\ufeff", "<?xml version='1.0'?>", "\ufeff\n<?xml version='1.0' encoding='utf-16'?>\n"]
+)
+def test_what_may_stand_before_a_page(before: str) -> None:
+    page = PAGE.format("The old town hall is to be closed.")
+    assert extract(before + page) == extract(page)
+
+
+@pytest.mark.parametrize("reference", ["&#11;", "&#0;", "&#x0b;", "&#X1F;", "&#012;", "&#xfffe;", "&#11", "\x0c"])
+def test_a_character_that_xml_has_no_place_for_parts_words(reference: str) -> None:
+    text, fields = extract(PAGE.format(f"The old{reference} hall is closed.").replace("<h1>", f"<h1>All{reference} "))
+    assert "The old hall is closed." in [" ".join(line.split()) for line in text.splitlines()]
+    assert fields
+
+
+def test_other_references_are_what_they_say() -> None:
+    assert "It’s 5 < 6 – 〹 in all." in extract(PAGE.format("It&#146;s 5 &#60; 6 &#x2013; &#12345; in all."))[0]
+
+
+@pytest.mark.parametrize(
+    ("markup", "line"),
+    [
+        ("<blockquote>It opened on <time>3 May</time> there.</blockquote>", "It opened on 3 May there."),
+        ("<h2>Opened on <time>3 May</time> at last</h2>", "Opened on 3 May at last"),
+        ("<dl><dt>A hall (<time>3 May</time>)</dt><dd>Since <time>1 June</time> it is.</dd></dl>", "- A hall (3 May)"),
+        ("<div>It closed on <time>4 May</time>, the town said.</div>", "It closed on 4 May, the town said."),
+        ("<table><tr><th>A <ul><li>b</li></ul></th></tr><tr><td>c</td></tr></table>", "| A b |"),
+    ],
+)
+def test_words_in_a_sentence_are_kept(markup: str, line: str) -> None:
+    lines = extract(PAGE.replace("<p>{}</p>", "{}").format(markup))[0].splitlines()
+    assert line in [" ".join(line.split()) for line in lines]
+
+
+def test_a_date_between_bars_is_the_articles_own() -> None:
+    paragraph = (
+        "<p>The council of the town met on Monday to discuss the harbour and its boats, as it does each year.</p>"
+    )
+    page = PAGE.format(f"</p>{3 * paragraph}<div>By Ann Lee | <time>4 May</time> | Politics</div><p>")
+    assert "4 May" not in extract(page)[0]

@@ -1,5 +1,7 @@
 import hashlib
 import json
+import os
+import socket
 import threading
 import time
 from pathlib import Path
@@ -401,3 +403,141 @@ def test_read_raises_nothing(tmp_path_factory: pytest.TempPathFactory, data: byt
         else:
             assert entry.text.encode("utf-8")
             assert suffix not in (".html", ".htm") or "\r" not in entry.text
+
+
+def test_what_is_no_file_to_read(tmp_path: Path) -> None:
+    assert read(Source(tmp_path, "in")) == [Rejected("in", "the folder cannot be listed", "failed")]
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "a.txt"))
+        assert refused(tmp_path / "a.txt") == ("skipped", "not a regular file")
+    assert read(Source(tmp_path / "b.txt", "b.txt", "too odd")) == [Rejected("b.txt", "too odd", "skipped")]
+    for name in ("a.md", "a.html", "a.jsonl"):
+        assert refused(write(tmp_path / name, b" \n")) == ("skipped", "empty")
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_put_in_a_files_place(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(load._RefusedError, match="not a regular file"):
+        load._stable_bytes(tmp_path / "pipe")
+
+
+def test_a_file_of_just_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "MAX_BYTES", 10)
+    assert one(write(tmp_path / "a.txt", "It is red.")).text == "It is red."
+    assert refused(write(tmp_path / "a.txt", "It is read."))[0] == "skipped"
+
+
+def test_fields_of_front_matter_and_lines(tmp_path: Path) -> None:
+    text = "---\nauthor: A. Writer\nsource: The Quay\n---\nText.\n"
+    assert one(write(tmp_path / "a.markdown", text)).source == "The Quay"
+    rows = [
+        {"id": True, "text": "a"},
+        {"_id": "x", "id": "y", "text": "a", "date": 2024, "title": "Har\u00adbour\u200b\ufeff"},
+        {"id": "z", "text": "a", "date": " 2024-12 "},
+    ]
+    path = write(
+        tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows)) + '\n{"' + "k" * 300 + '": 1, "' + "k" * 300 + '": 2}'
+    )
+    first, second, third, last = read(Source(path, "a.jsonl"))
+    assert isinstance(first, Rejected)
+    assert first.reason == "line 1: field 'id' must be a string, not bool"
+    assert isinstance(second, Document)
+    assert (second.doc_id, second.date, second.title) == ("a.jsonl#y", "2024", "Harbour")
+    assert isinstance(third, Document)
+    assert third.date == "2024-12"
+    assert isinstance(last, Rejected)
+    assert len(last.reason) < 150
+    number = write(tmp_path / "b.jsonl", '{"id": ' + "1" * 5000 + "}")
+    assert len(refused_line(number)) < 110
+
+
+def refused_line(path: Path) -> str:
+    (entry,) = read(Source(path, path.name))
+    assert isinstance(entry, Rejected)
+    return entry.reason
+
+
+def test_a_pages_bars_are_masked_and_its_headline_cleaned(tmp_path: Path) -> None:
+    data = json.dumps({"@context": "https://schema.org", "@type": "NewsArticle", "headline": "Har\ud800bour"})
+    page = PAGE.replace("</head>", f'<script type="application/ld+json">{data}</script></head>')
+    document = one(write(tmp_path / "a.html", page))
+    assert [document.text[start:end] for start, end in document.masked] == ["|", "|", "|"]
+
+
+LINES = [
+    "The committee was asked to look into envi-",
+    "ronmental and environmental questions of the old har\u00ad",
+    "bour, which was called well\u2010known and wellknown, and of well-",
+    "known places where the Mac\u00ad",
+    "Donalds and the NATO\u00ad",
+]
+FILL = ["and in which nothing else is said of its work at the harbour of it"] * 12
+
+
+def test_which_hyphens_at_a_line_end_are_masked(tmp_path: Path) -> None:
+    document = one(write(tmp_path / "a.txt", "\n".join(["\ufeff", *LINES, *FILL])))
+    assert document.hard_wrapped
+    assert [document.text[start:end] for start, end in document.masked] == [
+        "\ufeff",
+        "-\n",
+        "\u00ad\n",
+        "\u00ad",
+        "\u00ad",
+    ]
+
+
+def test_a_long_word_takes_linear_time(tmp_path: Path) -> None:
+    text = "\n".join([*FILL, "x" * 200_000, "envi-", "ronmental"])
+    started = time.process_time()
+    assert one(write(tmp_path / "a.txt", text)).hard_wrapped
+    assert time.process_time() - started < 3
+
+
+class Rewritten(type(Path())):  # type: ignore[misc]
+    """A file that whoever looks at it finds written anew, at the same size: in place, or as another file."""
+
+    anew = False
+
+    def stat(self, **_: bool) -> os.stat_result:
+        status = Path(self).stat()
+        if self.anew:
+            write(Path(f"{self}.next"), "other").replace(self)
+        os.utime(self, ns=(status.st_atime_ns, status.st_mtime_ns + (not self.anew)))
+        return Path(self).stat()
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_file_that_is_rewritten_at_the_same_size(tmp_path: Path, anew: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rewritten, "anew", anew)
+    path = Rewritten(write(tmp_path / "a.txt", "words"))
+    assert read(Source(path, "a.txt")) == [Rejected("a.txt", "changed while it was read, 3 times in a row", "failed")]
+
+
+def test_a_page_without_elements(tmp_path: Path) -> None:
+    for markup in ("plain text", "<!-- a comment -->"):
+        assert refused(write(tmp_path / "a.html", markup)) == ("skipped", "no article text found")
+
+
+def test_only_the_day_of_publication_is_a_date(tmp_path: Path) -> None:
+    dated = PAGE.replace("</head>", '<meta property="article:modified_time" content="2024-06-07T08:00:00Z"></head>')
+    document = one(write(tmp_path / "a.html", dated))
+    assert document.date is not None
+    assert document.date.startswith("2024-05-03")
+    plain = PAGE.replace('<meta property="article:published_time" content="2024-05-03T08:00:00Z">', "").replace(
+        "on Tuesday", "on 3 May 2021"
+    )
+    assert one(write(tmp_path / "b.html", plain)).date is None
+
+
+def test_a_list_in_a_cell_keeps_its_words(tmp_path: Path) -> None:
+    cell = "<td>Since <time>May 2021</time>: <ol><li>mayor</li><li>judge</li></ol></td>"
+    lines = one(write(tmp_path / "a.html", PAGE.replace("<td>14</td>", cell))).text.splitlines()
+    assert "| Berths | Since May 2021: mayor judge |" in [" ".join(line.split()) for line in lines]
+
+
+def test_the_author_stands_in_for_the_site(tmp_path: Path) -> None:
+    page = PAGE.replace(" - The Quay", "").replace(
+        'property="og:site_name" content="The Quay"', 'name="author" content="Ada Lee"'
+    )
+    assert one(write(tmp_path / "a.html", page)).source == "Ada Lee"

@@ -171,3 +171,90 @@ def test_time_is_linear(unit: str) -> None:
 
     seconds(1000)
     assert seconds(200_000) < 40 * (seconds(20_000) + 0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("> > a\n>   b\n>c", "a\n  b\nc"),
+        ("- a\n* b\n+ c\n- [ ] d\n* [x] e\n+ [X] f\n-g", "a\nb\nc\nd\ne\nf\n-g"),
+        ("###### a\n   # b ##\n# c#\n# d\t#\n# ##\n####### e\n#f\n    # g", "a\nb \nc#\nd\t\n\n####### e\n#f\n    # g"),
+        ("   ```\n    ```\n*a*\n```\n*b*", "    ```\n*a*\nb"),
+        ("```` a\n```\n*b*\n````\n*c*", "```\n*b*\nc"),
+        ("```\n~~~\n```js\n```\n*a*", "~~~\n```js\na"),
+        ("``` a`b\n*c*", "``` a`b\nc"),
+        ("~~~ a`b\n*c*\n~~~", "*c*\n"),
+        ("~~\n*a*\n~~", "~~\na\n~~"),
+        ("*a\n```\nb\n```\nc*", "*a\nb\nc*"),
+        ("   [^1]:  *a*\nb[^1] or [^c d]", "a\nb or [^c d]"),
+        ("a *b\n[^1]: c*", "a *b\nc*"),
+        ("***\n* * *\n_\t_ _\n--\n_ _\n===\na\n=\nb\n-\nc\n--\n", "--\n_ _\na\n=\nb\n-\nc\n"),
+        ("*a\n---\nb*", "*a\nb*"),
+        ("*a\n\nb*", "*a\n\nb*"),
+        ("*a\n- b*\n# c*", "*a\nb*\nc*"),
+        ("- *a\nb*\n# *c\nd*", "a\nb\n*c\nd*"),
+        ("| a | b |\n|:--|--:|\n| c \\| d | e |\nf | g\n\n| h |", " a  b \n c | d  e \nf  g\n\n| h |"),
+        ("*a | b\n-|-\nc* | d", "*a  b\nc*  d"),
+        ("a | b\nc | d\n---\n", "a | b\nc | d\n"),
+        ("|:|\n|a|\n||\n", "|:|\n|a|\n||\n"),
+        ("a\n-\nb | c\n--\n", "a\n-\nb | c\n"),
+        ("a\rb\r*c*\r# d", "a\rb\rc\rd"),
+        ("-->\n<!-- a -->\n    <!-- b -->", "-->\n\n    "),
+        ("<!-- a\nb\nc -->d\n\n*e*", "d\n\ne"),
+        ("*a\n<!-- b -->\nc*", "*a\n\nc*"),
+        ("<!-- a -->", ""),
+        ("a <!-- b -->", "a "),
+        ("\\{\\~\\:\\@\\a", "{~:@\\a"),
+        ("[a](b(c)d \"t\") [e](f 't' ) [g](h i)", "a e [g](h i)"),
+        ("<b id = 'x>y' >a</b> <b id=a`b>", "a <b id=a`b>"),
+        ("<a:b> <ab:c>", "<a:b> ab:c"),
+        ("~~a~~ ~b~ __c__ _d_ *e* ***f*** ****g****", "a ~b~ c d e f ****g****"),
+        ("a_b_c, _d_e_, **f**g, 2 * 3 * 4, **h ** i**", "a_b_c, d_e, fg, 2 * 3 * 4, h ** i"),
+        ("a*\n*b", "a*\n*b"),
+        ("*a* b*", "a b*"),
+        ("*a *", "*a *"),
+        ("    <!-- a\n\nb -->", None),
+        ("<!-- a --><!-- b\n\nc -->d", "d"),
+        ("*a\n<!---->\nb*", "*a\n\nb*"),
+        ("a <!---->", "a "),
+        ("*a\n<!-- b -->c*", "*a\nc*"),
+        ("*a\n# b*", "*a\nb*"),
+        ("a\n|-|\n", "a\n"),
+        (f"[{'a' * 201}][]\n\n[{'a' * 201}]: /x", f"{'a' * 201}\n\n"),
+        ("> **a\n>** b", "**a\n** b"),
+        ("*a*b*", "ab*"),
+        ("[ẞ][] [a \n b][]\n\n[ss]: /x\n[A B]: /x", "ẞ a \n b\n\n"),
+    ],
+)
+def test_blocks_and_marks(text: str, expected: str | None) -> None:
+    assert shown(text) == (text if expected is None else expected)
+
+
+@pytest.mark.parametrize(
+    ("lines", "fields"),
+    [
+        ("Title : a\nSOURCE: b", {"title": "a", "source": "b"}),
+        ("title: \"\ndate: ''\nsource: \"a'\nauthor: xax", {"title": '"', "source": "\"a'", "author": "xax"}),
+        ("title:\ntitle: a\ntitle: b", {"title": "a"}),
+        ("title: a\nA very long key: b\nb: {\n}", {"title": "a"}),
+        ("title: a\n" + "k" * 61 + ": b", {"title": "a"}),
+        ("title: a\n" + "b: c\n" * 198, {"title": "a"}),
+        ("title: a\n" + "b: c\n" * 199, {}),
+        ("title: a\nA much too long key: b", {}),
+        ("title: a\nIs it so: yes!", {}),
+        ("title: a\nIs it so: really?", {}),
+        ("title: a\n1b: c", {}),
+        ("# a", {}),
+    ],
+)
+@pytest.mark.parametrize("form", ["---\n{}\n---\nText.", "\ufeff---\n{}\n...\nText."])
+def test_what_is_front_matter(lines: str, fields: dict[str, str], form: str) -> None:
+    text = form.format(lines)
+    assert markdown.parse(text)[0] == fields
+    assert (shown(text) == "Text.") == bool(fields)
+
+
+def test_many_brackets_inside_brackets_take_linear_time() -> None:
+    started = time.process_time()
+    markdown.parse("[" * 100_000 + "][]" * 100_000)
+    assert time.process_time() - started < 5

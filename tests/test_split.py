@@ -337,3 +337,37 @@ def test_nupunkt_is_not_imported_with_the_module() -> None:
     heavy = ("nupunkt", "trafilatura", "charset_normalizer")
     code = f"import sys, index.split, index.load; sys.exit(any(name in sys.modules for name in {heavy}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "budget", "expected"),
+    [
+        # the last heading before the last paragraph
+        ("one two three four five six.\nA Heading\nseven eight.\nnine ten eleven.", 12, [6, 7]),
+        # the last paragraph's end that at least half the budget lies before, the next sentence's own first
+        ("one two three four five.\nsix seven eight. Nine ten eleven twelve.", 10, [5, 7]),
+        ("one two three four.\nfive six seven. Eight nine ten eleven.", 10, [7, 4]),
+        ("one two three four five.\nsix seven eight.\nNine ten eleven twelve.", 10, [8, 4]),
+        ("one two three four five.\nsix seven eight nine. Ten two three four five six seven eight.", 10, [5, 4, 8]),
+        # a heading stays with its sentence unless it alone is more than half a budget
+        ("A Heading\n" + "word " * 13 + "word.", 14, [16]),
+        ("one two three four.\n# A b c d e f g\nnine ten eleven.", 14, [4, 11]),
+        ("one two three four.\n# A b c d e f g\nnine ten eleven twelve two three.", 14, [4, 14]),
+        ("# A b c d e f\nnine ten eleven twelve one two three four.", 14, [15]),
+        ("# A b c d e f g\nnine ten eleven twelve one two three four. So it is all.", 14, [8, 12]),
+        # a desert
+        ("A heading" + "\n" * 500 + "Text one.", 14, [4]),
+        ("A heading" + "\n" * 501 + "Text one.", 14, [2, 2]),
+        ("one two three four five.\nA Heading\nsix seven." + "\n" * 600 + "Eight nine.", 10, [9, 2]),
+    ],
+)
+def test_where_passages_end(text: str, budget: int, expected: list[int]) -> None:
+    found = split(Document("a.txt", text), words, budget)
+    assert [sum(len(text[start:end].split()) for start, end in p.sentences) for p in found] == expected
+
+
+def test_sentences_of_no_tokens_count_as_one() -> None:
+    document = Document("a.txt", "It is so. It was so. It will be so.")
+    assert [len(passage.sentences) for passage in split(document, lambda texts: [0] * len(texts), 2)] == [2, 1]
+    with pytest.raises(ValueError, match="4 token counts for 3"):
+        split(document, lambda texts: [1] * 4)
