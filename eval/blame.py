@@ -166,7 +166,7 @@ class Blamer:
     def _isolated(self, question: Question, rows: frozenset[int]) -> bool | None:
         if not question.answers:
             return None
-        hits = search_among(self._pipeline, question.question, rows, min(READ, len(rows)))
+        hits = search_among(self._pipeline, question.question, rows, READ)
         return is_right(question, self._pipeline.trace_from(question.question, hits, 1).answer)
 
     def _arms(self, question: Question, rows: frozenset[int]) -> tuple[int | None, int | None]:
@@ -176,7 +176,7 @@ class Blamer:
         index: object = self._library
         if not isinstance(index, Index):  # one that cannot be asked arm by arm
             return None, None
-        query = question.question.strip()
+        query = question.question
         sparse, _ = index.sparse.search(tokenize(query), DEPTH)
         dense, _ = index.dense.search(index.encoder.encode_query(query), DEPTH)
         return _rank(sparse.tolist(), rows), _rank(dense.tolist(), rows)

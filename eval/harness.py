@@ -257,7 +257,7 @@ def _unasked(question: Question, mode: str, problem: str) -> Row:
     refusal = Answer(question.question, False, None, 0.0, "not_found")
     row = _row(question, refusal if _judged(question) else None, mode, ranking={} if mode == "open" else None)
     blame = None if row.right else Blame("not asked")
-    return replace(row, best="", timings_ms={}, problem=problem, blame=blame)
+    return replace(row, problem=problem, blame=blame)
 
 
 def _ranking_scores(ranking: Sequence[str], question: Question) -> dict[str, float]:

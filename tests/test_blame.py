@@ -1,13 +1,19 @@
 """Where a missed question is lost, stage by stage, by hand."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from eval.blame import Blamer, _arm, _stands, right_words
+from eval.blame import Blamer, _arm, _stands, is_right, right_words
 from eval.questions import Question
-from index.passage import Hit
+from index.build import build_documents
+from index.passage import Document, Hit
+from index.search import Index
+from rag.answer import Answer, cite
 from rag.copies import READ
+from rag.pipeline import Pipeline
+from rag.readers import load_reader
 from tests.word_pipeline import TEXTS, WordPipeline
 
 WALL = Question("q", "When was it opened?", ("1990",), ("wall.txt",), gold={"wall.txt": 1})
@@ -81,3 +87,50 @@ def test_the_reader_is_asked_once_more_with_what_holds_the_answer_alone() -> Non
     question = replace(question, documents=("a",))
     Blamer(many, [question]).blame(question, [])
     assert len(many.read[-1]) == READ
+
+
+def test_part_of_a_sentence_that_holds_the_answer_is_not_right() -> None:
+    document = Document("a", "The bridge over the river was made of iron by hand.")
+    end = len(document.text)
+    for start, right in ((0, True), (4, False)):
+        cited = cite(document, (start, end), (0, end))
+        answer = Answer("?", True, cited.quote, 1.0, None, (cited,))
+        assert is_right(Question("q", "?", ("iron",), ("a",)), answer) is right
+
+
+def test_no_document_named_is_the_set_s_fault() -> None:
+    assert Blamer(WordPipeline(TEXTS), [WALL]).blame(replace(WALL, documents=()), []).stage == "gold"
+
+
+def test_the_rank_of_what_was_found_too_far_down() -> None:
+    pipeline = WordPipeline({"a": " ".join(f"Gate {n} is of tin{n}." for n in range(READ + 1)), "b": "It is of stone."})
+    question = Question("q", "Which stone?", ("stone",), ("b",))
+    lost = Blamer(pipeline, [question]).blame(question, hits(pipeline, *range(READ + 2)))
+    assert (lost.stage, lost.fused) == ("sparse and dense", READ + 2)
+
+
+def test_stages_of_documents_alone_and_the_ranks_of_both_searches(tmp_path: Path) -> None:
+    masked = Document("masked", "Of iron.\n", masked=((0, 8),))
+    others = [Document(f"{n:02}", f"Dogs bark at the piano {n}.\n") for n in range(20)]
+    far = "An xylophone and many other things that are neither soft nor loud beside a piano of old.\n"
+    build_documents([masked, Document("blank", " \n"), Document("z", far), *others], tmp_path)
+    pipeline = Pipeline(Index.open(tmp_path), load_reader("none"))
+    alone = [Question("q", "iron?", documents=(name,)) for name in ("masked", "blank")]
+    wanted = Question("q", "Which dogs bark at the piano?", ("xylophone",), ("z",))
+    blamer = Blamer(pipeline, [*alone, wanted])
+    assert [blamer.blame(question, []).stage for question in alone] == ["masked", "split"]
+    lost = blamer.blame(wanted, [])
+    assert (lost.stage, lost.sparse, lost.dense, lost.isolated) == ("fusion", 21, 21, True)
+    lost = blamer.blame(replace(wanted, question="Which dogs bark?"), [])
+    assert (lost.stage, lost.sparse, lost.dense) == ("sparse", None, 21)
+
+
+def test_half_of_f1_is_right() -> None:
+    question = Question("q", "?", ("iron",))
+    assert right_words(question, ["old iron bridge"], whole=False)
+    assert not right_words(question, ["big old iron bridge"], whole=False)
+
+
+def test_one_of_two_places_is_enough() -> None:
+    question = Question("q", "?", ("tin", "iron"), places=(("a", 0), ("a", 4)))
+    assert _stands(question, "a", "The iron gate")

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from platformdirs import user_cache_path
 
-from eval.compare import comparable
+from eval.compare import Difference, comparable
 from eval.figures import FIGURES, is_figure, lower_is_better
 from eval.gates import DEFAULT, LossVerdict, check, check_losses, gate_name, load_gates
 from index.errors import InputError
@@ -71,6 +71,9 @@ def test_a_set_without_gates_has_no_verdicts(tmp_path: Path) -> None:
         ("[own.loss.loss]\nF1 = 0.1\n", r"\[own.loss\]: 'loss' names no figure"),
         ("F1 = 0.5\n", "'F1' stands in no table"),
         ("[own\n", "not TOML"),
+        ("[own]\nF1 = inf\n", "F1 = inf is no number"),
+        (f"[own]\nF1 = 1{400 * '0'}\n", "is no number"),
+        ("[own]\nloss = 3\n", r"\[own\]: 'loss' names no figure"),
     ],
 )
 def test_gates_that_cannot_be_meant(tmp_path: Path, text: str, complaint: str) -> None:
@@ -105,3 +108,26 @@ def test_names_of_figures() -> None:
 def test_no_loss_is_allowed_of_what_is_no_mean_over_questions() -> None:
     assert [name for name in FIGURES if not comparable(name)] == ["ECE_chance", "peak_memory_mb"]
     assert not comparable("p50_ms_read")
+
+
+def test_the_loss_is_the_far_end_of_the_interval(tmp_path: Path) -> None:
+    found = load_gates(gates(tmp_path, "[own.loss]\nF1 = 0.02\nBrier = 0.02\n"))
+    for better, worse, passed in ((0.05, -0.02, True), (-0.01, -0.03, False)):
+        differences = {
+            "F1": Difference("F1", 0.5, 0.5, worse, better, 9),
+            "Brier": Difference("Brier", 0.5, 0.5, -better, -worse, 9),
+        }
+        verdicts = check_losses("own", differences, found)
+        assert [(verdict.figure, verdict.loss, verdict.passed) for verdict in verdicts] == [
+            ("F1", -worse, passed),
+            ("Brier", -worse, passed),
+        ]
+
+
+def test_what_is_no_file_of_gates(tmp_path: Path) -> None:
+    assert load_gates(gates(tmp_path, "\ufeff[own]\nF1 = 1\n")) == {"own": {"F1": 1.0}}
+    (tmp_path / "latin.toml").write_bytes(b"# \xff\n")
+    with pytest.raises(InputError, match="not TOML"):
+        load_gates(tmp_path / "latin.toml")
+    with pytest.raises(InputError, match="cannot be read"):
+        load_gates(tmp_path)

@@ -1,16 +1,19 @@
 """The harness over a small pipeline of its own."""
 
 import json
+from array import array
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from eval import harness
 from eval.confidence import ece_by_chance
 from eval.figures import figures_of
 from eval.harness import DEPTH, ask_all, evaluate
-from eval.outputs import write_predictions, write_run
+from eval.outputs import write, write_predictions, write_run
 from eval.questions import Question
 from index.errors import InputError
 from index.passage import Document, Hit
@@ -262,3 +265,89 @@ class TestFiles:
 def test_depth_is_enough_for_ten_documents() -> None:
     assert DEPTH >= 10
     assert figures_of([])["peak_memory_mb"].n == 0
+
+
+def test_the_passages_of_so_many_missed_and_right_ones_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(harness, "KEPT", Counter({"missed": 1, "right": 2}))
+    asked = own_set(*QUESTIONS, replace(QUESTIONS[0], id="q5"))
+    rows = evaluate(asked, WordPipeline(TEXTS), passages=True).rows
+    assert [(row.right, bool(row.shown)) for row in rows] == [
+        (True, True), (False, True), (False, False), (False, False), (True, True),
+    ]  # fmt: skip
+    assert ("iron", "gold best") in rows[0].shown[0].pieces
+    assert not any(row.shown for row in evaluate(asked, WordPipeline(TEXTS)).rows)
+    assert harness.KEPT == {"missed": 1, "right": 2}
+
+
+def test_the_set_is_named_and_errors_stand_where_they_are_defined() -> None:
+    result = evaluate(own_set(), WordPipeline(TEXTS))
+    assert (result.set_name, result.set_sha256, result.mode) == ("own", "0" * 64, "open")
+    assert "peak_memory_mb" in result.figures
+    assert "peak_memory_mb" not in result.standard_errors
+
+
+def test_documents_alone_are_for_the_open_mode() -> None:
+    alone = Question("d", "Of iron?", documents=("tower.txt",), gold={"tower.txt": 1})
+    both = replace(QUESTIONS[0], gold={"bridge of iron.txt": 1, "tower.txt": 1})
+    for mode in ("given_paragraph", "without_gold"):
+        found = ask_all(own_set(both, alone), WordPipeline(TEXTS), mode=mode, k=2)
+        assert [(row.question.id, len(answer.alternatives)) for row, answer in found if answer] == [("q1", 2)]
+    (row,) = evaluate(own_set(QUESTIONS[2]), WordPipeline(TEXTS), given_paragraph=True).rows
+    assert row.blame
+    assert (row.blame.stage, row.blame.fused) == ("reader", None)  # nothing was searched
+    with pytest.raises(InputError, match="a gold document and an answer"):
+        evaluate(own_set(alone), WordPipeline(TEXTS), given_paragraph=True)
+
+
+def test_what_cannot_be_asked() -> None:
+    unusable = replace(QUESTIONS[0], question="???")
+    absent = Question("n", "???", answerable=False, gold={"tower.txt": 1})
+    alone = Question("d", "???", documents=("tower.txt",), gold={"tower.txt": 1})
+    rows = evaluate(own_set(unusable, absent, alone), WordPipeline(TEXTS)).rows
+    assert [(row.right, row.blame and row.blame.stage, row.confidence) for row in rows] == [
+        (False, "not asked", 0.0), (True, None, 0.0), (False, "not asked", None),
+    ]  # fmt: skip
+    assert [(row.best, row.timings_ms) for row in rows] == [("", {})] * 3
+    assert "R@1" not in evaluate(own_set(unusable), WordPipeline(TEXTS), given_paragraph=True).figures
+
+
+def test_a_ranking_is_scored_down_to_ten() -> None:
+    texts = {f"{n}.txt": "The gate is of iron." for n in range(1, 9)}
+    asked = Question("q", "Which iron gate?", ("steel",), ("7.txt",), gold={"7.txt": 1})
+    (row,) = evaluate(own_set(asked), WordPipeline(texts)).rows
+    ranked = {name: row.scores[name] for name in ("R@1", "R@5", "R@10", "RR@10", "AP", "nDCG@10", "sound")}
+    sevenths = dict.fromkeys(("RR@10", "AP"), pytest.approx(1 / 7))
+    assert ranked == {"R@1": 0, "R@5": 0, "R@10": 1, **sevenths, "nDCG@10": pytest.approx(1 / 3), "sound": 0}
+
+
+def test_the_fourth_candidate_is_no_hit_of_three() -> None:
+    texts = {f"{n}.txt": f"The gate is of {metal}." for n, metal in enumerate(("tin", "lead", "zinc", "iron"))}
+    asked = Question("q", "Which gate?", ("iron",), ("3.txt",))
+    ((row, answer),) = ask_all(own_set(asked), WordPipeline(texts))
+    assert answer is not None
+    assert answer.alternatives[-1].answer == "iron"
+    assert row.scores["sentence_hit@3"] == 0
+
+
+def test_predictions_are_utf_8_and_end_in_a_newline(tmp_path: Path) -> None:
+    result = evaluate(own_set(QUESTIONS[0]), WordPipeline(TEXTS))
+    write_predictions(replace(result, rows=(replace(result.rows[0], answer="Köln"),)), tmp_path / "p.json")
+    assert (tmp_path / "p.json").read_bytes() == '{\n"q1": "Köln"\n}\n'.encode()
+
+
+def test_a_run_of_odd_ids_and_scores_above_one(tmp_path: Path) -> None:
+    result = evaluate(own_set(QUESTIONS[0]), WordPipeline(TEXTS))
+    odd = replace(QUESTIONS[0], id="q\t1\u00a0é")
+    row = replace(result.rows[0], question=odd, ranking=("a", "b"), ranking_scores=array("d", [2.5, 2.5]))
+    write_run(replace(result, rows=(row,)), tmp_path / "run")
+    assert (tmp_path / "run").read_text("utf-8").splitlines() == [
+        "q%091%C2%A0é Q0 a 1 2.5 citespan",
+        "q%091%C2%A0é Q0 b 2 2.49999976 citespan",
+    ]
+
+
+def test_what_cannot_be_written(tmp_path: Path) -> None:
+    write(tmp_path / "report", "of \udcff.txt\n")
+    assert (tmp_path / "report").read_text("utf-8") == "of ?.txt\n"
+    with pytest.raises(InputError, match="cannot be written"):
+        write(tmp_path, "")

@@ -286,3 +286,92 @@ def test_sets_are_values(tmp_path: Path) -> None:
     path = own(tmp_path, LINE)
     assert load_set(path) == load_set(path)
     assert isinstance(load_set(path), QuestionSet)
+
+
+QA = TestSquad.QA
+
+
+def test_what_a_squad_file_may_leave_out_or_blank(tmp_path: Path) -> None:
+    path = tmp_path / "DEV.JSON"
+    first = {"id": "a", "question": " ", "answers": [{"text": "iron"}, {"text": ""}], "multi": True}
+    paragraph = {"context": "", "qas": [first, {"id": "b", "question": "Which?", "answers": []}]}
+    path.write_text(json.dumps({"data": [{"paragraphs": [paragraph]}]}))
+    found = load_set(path)
+    assert (found.corpus, found.files) == ((Document("DEV#0", ""),), (path,))
+    asked, refused = found.questions
+    assert (asked.question, asked.answers, asked.multi, asked.kind) == (" ", ("iron", ""), True, "span")
+    assert asked.places == (("DEV#0", -1),) * 2
+    assert (refused.multi, refused.kind) == (False, "unanswerable")
+
+
+def test_one_id_asked_of_several_paragraphs_is_one_question(tmp_path: Path) -> None:
+    path = tmp_path / "dev.json"
+    articles = [{"title": name, "paragraphs": [{"context": "324 metres", "qas": [QA]}]} for name in "xy"]
+    path.write_text(json.dumps({"data": articles}))
+    (question,) = load_set(path).questions
+    assert (question.answers, question.documents) == (("324 metres",) * 2, ("x#0", "y#0"))
+    del articles[1]["paragraphs"][0]["qas"][0]
+    articles[1]["paragraphs"][0]["qas"] = [{**QA, "answers": []}]
+    path.write_text(json.dumps({"data": articles}))
+    with pytest.raises(InputError, match="'a' stands twice"):
+        load_set(path)
+
+
+def test_beir_metadata_is_free_and_texts_may_be_blank(tmp_path: Path) -> None:
+    given = ['{"answers": ["iron", 3], "multi": true}', '{"answers": "iron", "multi": "yes"}', '["iron"]']
+    queries = "".join(f'{{"_id": "q{n}", "text": " ", "metadata": {more}}}\n' for n, more in enumerate(given))
+    found = load_set(
+        beir(
+            tmp_path,
+            corpus_jsonl='{"_id": "d1", "title": " ", "text": "Iron."}\n',
+            queries_jsonl=queries,
+            qrels_test_tsv="".join(f"q{n}\td1\t{1 - n}\n" for n in range(3)),
+        )
+    )
+    assert [question.answers for question in found.questions] == [("iron",), (), ()]
+    assert [question.multi for question in found.questions] == [True, False, False]
+    assert [question.line for question in found.questions] == [1, 2, 3]
+    assert [dict(question.gold) for question in found.questions] == [{"d1": 1}, {"d1": 0}, {"d1": -1}]
+    assert [question.documents for question in found.questions] == [("d1",), (), ()]
+
+
+def test_the_hash_of_a_beir_set_is_of_all_three_files(tmp_path: Path) -> None:
+    folder = beir(tmp_path)
+    hashes = {load_set(folder).sha256}
+    for name in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv"):
+        with (folder / name).open("a") as file:
+            file.write("\n")
+        hashes.add(load_set(folder).sha256)
+    assert len(hashes) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("q1\td1\t1\tx\n", "test.tsv, line 1: has 4 columns"),
+        ("q1\td1\t1.5\n", "test.tsv, line 1, field 'score': '1.5' is no whole number"),
+        ("q1\td1\t1234567890\n", "test.tsv, line 1, field 'score': '1234567890' is no whole number"),
+        ("q1\td1\t1\nquery-id\tcorpus-id\tscore\n", "test.tsv, line 2, field 'score': 'score' is no whole number"),
+    ],
+)
+def test_malformed(tmp_path: Path, text: str, complaint: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load_set(beir(tmp_path, qrels_test_tsv=text))
+    assert complaint in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "problem"), [("absent.jsonl", "there is no such file"), ("s.csv", "tells no format")])
+def test_why_it_is_no_set(tmp_path: Path, name: str, problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
+        load_set(tmp_path / name)
+
+
+def test_files_read(tmp_path: Path) -> None:
+    path = own(tmp_path, LINE)
+    assert load_set(path).files == (path,)
+
+
+def test_a_question_without_a_line_is_named(tmp_path: Path) -> None:
+    found = load_set(squad(tmp_path, QA))
+    with pytest.raises(InputError, match=r"dev\.json, question 'a': the index holds no document"):
+        check_documents(found, [])

@@ -13,8 +13,12 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
 from starlette.testclient import TestClient
 
+from index.build import build_documents
+from index.passage import Document
+from index.search import Index
 from rag.pipeline import Pipeline
 from rag.render import answer_json, document_json, hits_json
+from rag.sentences import SentenceReader
 from tests.web_site import ANSWERS, QUESTION, served, site
 from tests.web_site import client as client
 from tests.web_site import pipeline as pipeline
@@ -147,3 +151,41 @@ def test_generated_requests_find_no_fault(root: Path, cases: int) -> None:
     assert seen.total() >= cases
     assert seen[200] > cases / 10
     assert sum(count for status, count in seen.items() if 400 <= status < 500) > cases / 10
+
+
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("ask", {"q": "mill", "k": 0}), ("ask", {"q": "mill", "k": 101}), ("search", {"q": "mill", "k": 0}),
+        ("search", {"q": "mill", "k": 101}), ("documents", {"limit": 0}), ("documents", {"limit": 101}),
+        ("documents", {"offset": -1}), ("documents", {"offset": 10**9 + 1}),
+    ],
+)  # fmt: skip
+def test_numbers_out_of_bounds(client: TestClient, path: str, values: dict[str, Any]) -> None:
+    assert client.get(f"/api/v1/{path}", params=values).status_code == 422
+    if "q" in values:
+        body = {"question": values["q"], "k": values["k"]}
+        assert client.post(f"/api/v1/{path}", json=body).status_code == 422
+
+
+def test_how_many_there_are_unless_told_otherwise(tmp_path: Path) -> None:
+    build_documents([Document(f"{n:03}", f"Mill number {n} turns here.\n") for n in range(101)], tmp_path)
+    client = served(tmp_path, Pipeline(Index.open(tmp_path), SentenceReader(), ANSWERS))
+    assert len(client.get("/api/v1/documents").json()["documents"]) == 100
+    for found in (client.get("/api/v1/search?q=mill"), client.post("/api/v1/search", json={"question": " mill "})):
+        assert (found.json()["query"], len(found.json()["hits"])) == ("mill", 10)
+
+
+def test_trouble_with_a_folder_whose_name_is_no_utf_8(tmp_path: Path) -> None:
+    root = tmp_path / "\udcff"
+    build_documents([Document("a", "The mill turns.\n")], root)
+    client = served(root, Pipeline(Index.open(root), SentenceReader(), ANSWERS))
+    root.rename(tmp_path / "away")
+    assert client.get("/api/v1/status").json()["trouble"].startswith(f"The index at {root} is gone")
+    assert "\\xff is gone" in client.get("/").text
+
+
+@pytest.mark.parametrize("question", ["", "x" * 2001])
+def test_the_length_of_a_question(client: TestClient, question: str) -> None:
+    assert client.get("/api/v1/ask", params={"q": question}).status_code == 422
+    assert client.post("/api/v1/ask", json={"question": question}).status_code == 422

@@ -3,7 +3,7 @@
 import gzip
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -16,7 +16,7 @@ from index.build import build, build_documents
 from index.passage import Document
 from index.search import Index
 from rag.answer import Part
-from rag.pipeline import Pipeline, Trace
+from rag.pipeline import MAX_QUESTION, Pipeline, Trace
 from rag.sentences import SentenceReader
 from tests.web_site import ANSWERS, HERE, QUESTION, REFUSES, Firsts, served
 from tests.web_site import client as client
@@ -25,6 +25,7 @@ from web import view
 from web.app import create_app
 from web.engine import Engine, T, TooSlow
 from web.safety import loopback_hosts
+from web.view import doc_url
 
 STATIC = HERE / "web/static"
 CHANGED = "This article has changed since it was cited; the cited words are not marked."
@@ -216,3 +217,66 @@ def test_nothing_foreign_is_named_in_pages_styles_or_scripts() -> None:
         assert not re.search(r"https?:|//[a-z]|@import|url\(|\|\s*safe|autoescape|style=|\son\w+=|innerHTML", text), (
             path
         )
+
+
+def test_home_has_examples_and_the_age(client: TestClient) -> None:
+    page = client.get("/").text
+    assert re.search(r'<a href="/[?]q=When\S*water\S*built\S*">When was the water mill on the river built[?]</a>', page)
+    assert re.search(r'indexed <time datetime="\d{4}-[^"]*">(just now|\d+ \w+ ago)</time>', page)
+
+
+@pytest.mark.parametrize(
+    ("question", "says"), [("?!", "has no words"), ("x" * 2001, "2,001 characters"), ("a\0", "NUL")]
+)
+def test_why_it_cannot_be_asked(client: TestClient, question: str, says: str) -> None:
+    page = client.get("/", params={"q": question}).text
+    assert says in page
+    assert f'value="{question.strip(chr(0))[:MAX_QUESTION]}"' in page
+    assert f'value="{question.strip(chr(0))[:MAX_QUESTION]}"' in client.get("/none", params={"q": question}).text
+    problem = client.post("/api/v1/ask", json={"question": question}).json()
+    assert problem["type"] == "about:blank"
+    assert problem["status"] == 422 or says in problem["detail"]
+
+
+def test_every_value_that_is_wrong_is_named(client: TestClient) -> None:
+    detail = client.get("/api/v1/documents?offset=-1&limit=0").json()["detail"]
+    assert re.fullmatch(r"offset: Input [^;]*; limit: Input [^;]*", detail)
+
+
+def test_a_place_begins_before_its_end_which_may_be_the_article_s(client: TestClient, pipeline: Pipeline) -> None:
+    length = len(pipeline.index.document("mill.txt").text)
+    assert client.get(f"/doc/mill.txt?start=0&end={length}").status_code == 200
+    assert client.get(f"/doc/mill.txt?start=0&end={length + 1}").status_code == 404
+    assert client.get("/doc/mill.txt?start=5&end=5").status_code == 404
+
+
+def test_an_article_whose_name_holds_a_newline(tmp_path: Path) -> None:
+    build_documents([Document("a\nb/../c.txt", "The mill turns.\n")], tmp_path)
+    client = served(tmp_path, Pipeline(Index.open(tmp_path), SentenceReader(), ANSWERS))
+    for path in (doc_url("a\nb/../c.txt"), "/api/v1/documents/a%0Ab%2F..%2Fc.txt"):
+        assert "The mill turns." in client.get(path).text
+
+
+def test_health_opens_nothing(tmp_path: Path, write: Callable[[Path, Mapping[str, str]], Path]) -> None:
+    folder, root = write(tmp_path / "in", {"a.txt": "The mill turns.\n"}), tmp_path / "index"
+    build([folder], root)
+    engine = Engine(root, lambda: Pipeline(Index.open(root), SentenceReader(), ANSWERS))
+    client = TestClient(create_app(engine, loopback_hosts(8787)), "http://127.0.0.1:8787")
+    build([folder], root)
+    for generation in ("gen-000001", "gen-000002"):
+        assert client.get("/healthz").json()["generation"] == generation
+        client.get("/")
+
+
+def test_there_is_one_description(client: TestClient) -> None:
+    assert client.get("/redoc").status_code == 404
+
+
+class Late(Engine):
+    def run(self, work: Callable[[], T]) -> T:
+        raise TooSlow
+
+
+def test_who_was_too_slow_is_told_when_to_come_back(root: Path, pipeline: Pipeline) -> None:
+    slow = TestClient(create_app(Late(root, lambda: pipeline), loopback_hosts(8787)), "http://127.0.0.1:8787")
+    assert [int(slow.get(path).headers["retry-after"]) for path in ("/?q=mill", "/api/v1/ask?q=mill")] == [2, 2]

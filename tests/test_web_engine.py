@@ -14,6 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from index.build import build
+from index.errors import ModelError
 from index.passage import Hit
 from index.search import Index
 from rag.pipeline import Pipeline
@@ -241,3 +242,67 @@ def test_fifty_at_once_while_a_new_generation_is_published(tmp_path: Path, write
             assert (b"1862" in body) != (b"1901" in body)
     assert b"1901" in last[1]
     assert {status for status, _ in health} == {200}
+
+
+Write = Callable[[Path, Mapping[str, str | bytes]], Path]
+
+
+def test_who_asks_while_a_new_generation_is_opened_does_not_wait_for_it(tmp_path: Path, write: Write) -> None:
+    folder, root = write(tmp_path / "in", {"a.txt": "The mill was built in 1862.\n"}), tmp_path / "index"
+    build([folder], root)
+    opening, sign = threading.Event(), threading.Event()
+    sign.set()
+
+    def opener() -> Pipeline:
+        opening.set()
+        assert sign.wait(20)
+        return Pipeline(Index.open(root), SentenceReader(), ANSWERS)
+
+    engine = Engine(root, opener)
+    build([folder], root)
+    opening.clear()
+    sign.clear()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(engine.current)
+        assert opening.wait(20)
+        second = pool.submit(engine.current)
+        try:
+            assert second.result(5).pipeline.index.generation.name == "gen-000001"
+        finally:
+            sign.set()
+        assert first.result().pipeline.index.generation.name == "gen-000002"
+
+
+def test_the_trouble_is_the_one_of_now(
+    tmp_path: Path, write: Write, resign: Callable[[Path, Callable[[dict[str, object]], object]], None]
+) -> None:
+    folder, root = write(tmp_path / "in", {"a.txt": "The mill was built in 1862.\n"}), tmp_path / "index"
+    build([folder], root)
+    engine = Engine(root, lambda: Pipeline(Index.open(root), SentenceReader(), ANSWERS))
+    build([folder], root)
+    resign(root, lambda manifest: manifest.update(recipe="0"))
+    engine.current()
+    assert "another version" in (engine.trouble or "")
+    good = (root / "CURRENT").read_bytes()
+    (root / "CURRENT").write_text("nonsense")
+    engine.current()
+    assert "another version" not in (engine.trouble or "")
+    (root / "CURRENT").write_bytes(good)
+    engine.current()
+    assert "another version" in (engine.trouble or "")
+
+
+def test_trouble_has_no_full_stop_as_the_page_sets_one(tmp_path: Path, write: Write) -> None:
+    folder, root = write(tmp_path / "in", {"a.txt": "The mill was built in 1862.\n"}), tmp_path / "index"
+    build([folder], root)
+    found = iter([Pipeline(Index.open(root), SentenceReader(), ANSWERS)])
+
+    def opener() -> Pipeline:
+        for one in found:
+            return one
+        raise ModelError("The model is gone.")
+
+    engine = Engine(root, opener)
+    build([folder], root)
+    engine.current()
+    assert (engine.trouble or "").endswith(": The model is gone")

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import anyio
 import pytest
@@ -147,6 +148,9 @@ def test_port_80_is_left_out_by_browsers() -> None:
         ("cross-site", "no-cors", "GET", 403),  # an image of a foreign page
         ("same-site", "no-cors", "GET", 403),  # another port of this machine
         ("cross-site", "navigate", "POST", 403),  # a form of a foreign page
+        ("none", "no-cors", "GET", 200),  # the browser itself, for the search's description
+        ("cross-site", "navigate", "HEAD", 200),
+        ("cross-site", "navigate", "PUT", 403),
     ],
 )
 def test_what_another_site_starts(app: Safety, site: str, mode: str, method: str, status: int) -> None:
@@ -244,3 +248,57 @@ def test_other_protocols_get_nothing(app: Safety) -> None:
         await app({"type": "websocket", "path": "/", "headers": []}, never, never)
 
     anyio.run(run)
+
+
+def test_no_page_shares_a_process_with_another(client: TestClient) -> None:
+    for path in ("/", "/api/v1/status"):
+        headers = client.get(path).headers
+        assert headers["cross-origin-opener-policy"] == headers["cross-origin-resource-policy"] == "same-origin"
+
+
+def test_two_origins_are_refused_even_if_both_are_ours(app: Safety) -> None:
+    assert asked(app, "GET", [(b"host", HOST.encode()), *[(b"origin", OWN.encode())] * 2]) == 403
+
+
+def test_the_text_of_a_refusal(client: TestClient) -> None:
+    why = "his host is not served: open the address that `rag serve` printed"
+    problem = {"type": "about:blank", "title": "Misdirected Request", "status": 421, "detail": f"t{why}"}
+    refused = client.get("/api/v1/status", headers={"host": "evil.example"})
+    assert refused.json() == problem
+    for path in ("/", "/apis"):
+        refused = client.get(path, headers={"host": "evil.example"})
+        assert refused.text == f"T{why}.\n"
+        assert refused.headers["connection"] == "close"
+        assert int(refused.headers["content-length"]) == len(refused.content)
+
+
+def test_the_limits_of_a_head(app: Safety) -> None:
+    host = (b"host", HOST.encode())
+    assert asked(app, "GET", [host, (b"y" * 17_000, b"x")]) == 431
+    assert asked(app, "GET", [host], raw_path=b"/" + b"y" * 17_000, query_string=b"q=mill&x=" + b"y" * 17_000) == 414
+    assert asked(app, "GET", [host], query_string=b"q=" + quote("𠀀" * 2000).encode()) == 200
+    assert asked(app, "POST", [*JSON, (b"content-length", b"65536")], body=[b'{"question": "mill"}']) == 200
+
+
+def test_a_request_that_is_broken_off_is_not_asked() -> None:
+    async def never(*_: Any) -> None:
+        raise AssertionError
+
+    pieces = [{"type": "http.request", "body": b'{"quest', "more_body": True}, {"type": "http.disconnect"}]
+    sent: list[int] = []
+
+    async def receive() -> dict[str, Any]:
+        return pieces.pop(0)
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message.get("status", 0))
+
+    scope = {"type": "http", "method": "POST", "path": "/", "raw_path": b"/", "query_string": b"", "headers": JSON}
+    anyio.run(Safety(never, [HOST]), scope, receive, send)
+    assert sent == [400, 0]
+
+
+@pytest.mark.parametrize(("to", "status"), [("document", 200), ("iframe", 403), ("object", 403), ("embed", 403)])
+def test_a_frame_of_another_site_is_no_plain_link(app: Safety, to: str, status: int) -> None:
+    said = {b"host": HOST, b"sec-fetch-site": "cross-site", b"sec-fetch-mode": "navigate", b"sec-fetch-dest": to}
+    assert asked(app, "GET", [(name, value.encode()) for name, value in said.items()]) == status

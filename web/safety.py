@@ -109,6 +109,8 @@ class Safety:
             return 403, "the request comes from another origin"
         sites = {value for name, value in headers if name == b"sec-fetch-site"}
         link = scope["method"] in ("GET", "HEAD") and (b"sec-fetch-mode", b"navigate") in headers
+        # A frame navigates as well.
+        link = link and all(value == b"document" for name, value in headers if name == b"sec-fetch-dest")
         if not sites <= {b"same-origin", b"none"} and not link:
             return 403, "the request was started by another site"
         lengths = [value for name, value in headers if name == b"content-length"]

@@ -71,7 +71,7 @@ def runs(text: str, start: int, end: int, marks: Marks) -> tuple[Run, ...]:
 def _paragraphs(text: str, start: int, end: int, wrapped: Sequence[Span]) -> Iterable[Span]:
     """The lines of ``text[start:end]`` that hold anything; those that stand in one of ``wrapped`` together.
 
-    ``wrapped`` are the blocks of a hard-wrapped file, ascending: so the page joins the lines that the index joined.
+    ``wrapped`` are the blocks of the document, ascending: so the page joins the lines that the index joined.
     """
     before: Span | None = None
     at = 0
@@ -98,10 +98,6 @@ def _lines(text: str, start: int, end: int) -> Iterable[Span]:
         yield at, end
 
 
-def _near(marks: Marks, start: int, end: int) -> Marks:
-    return [mark for mark in marks if mark[0] < end and mark[1] > start]
-
-
 # A document
 
 
@@ -113,12 +109,11 @@ def document_view(document: Document, span: Span | None, at: int | None, changed
     text = document.text
     low, high = _window(len(text), span, at)
     cited = [(*span, "cited")] if span else []
-    marks = [*cited, *((a, b, "masked") for a, b in document.masked if a < high and b > low)]
     known = list(blocks(document, blanked(document)))
     found = [(b.start, b.end) for b in known if b.heading and low <= b.start and b.end <= high]
     shown: list[Block] = []
     waiting, mark = 0, 0  # headings and marks before these are behind the line: all three ascend
-    ordered = sorted(marks[len(cited) :])
+    ordered = [(a, b, "masked") for a, b in document.masked]
     for a, b in _paragraphs(text, low, high, [(block.start, block.end) for block in known]):
         while mark < len(ordered) and ordered[mark][1] <= a:
             mark += 1
@@ -210,7 +205,7 @@ def _candidate(candidate: Candidate, index: Index) -> dict[str, Any]:
 def _citation(citation: Citation, index: Index) -> dict[str, Any]:
     document = index.document(citation.document)
     first, last = citation.sentence_start, citation.sentence_end
-    masked = [(a, b, "masked") for a, b in document.masked if a < last and b > first]
+    masked = [(a, b, "masked") for a, b in document.masked]
     about = [value for value in (citation.source, citation.date) if value]
     # Where nobody gave a title, it is the end of the id.
     titled = [citation.title] if citation.title and not citation.document.endswith(citation.title) else []
@@ -239,7 +234,7 @@ def _hits(asked: Trace, index: Index) -> list[dict[str, Any]]:
         "bm25": max((hit.parts["bm25"] for hit in asked.hits), default=0.0),
         "score": max((hit.score for hit in asked.hits), default=0.0),
     }
-    best, worst = max(read.values(), default=0.0), min(read.values(), default=0.0)
+    best = max(read.values(), default=0.0)
     wrapped: dict[str, list[Span]] = {}  # once a document: a long one takes a moment
     found = []
     for hit in asked.hits[:HITS]:
@@ -248,12 +243,12 @@ def _hits(asked: Trace, index: Index) -> list[dict[str, Any]]:
         parts = index.sparse.term_parts(tokens, row)
         document = index.document(passage.doc_id)
         title = document.title or document.doc_id
-        if document.hard_wrapped and document.doc_id not in wrapped:
+        if document.doc_id not in wrapped:
             known = blocks(document, blanked(document))
             wrapped[document.doc_id] = [(block.start, block.end) for block in known]
         marks = _matched(hit, set(tokens))
-        places = _paragraphs(document.text, passage.start, passage.end, wrapped.get(document.doc_id, []))
-        body = [Block(runs(document.text, a, b, _near(marks, a, b))) for a, b in places]
+        places = _paragraphs(document.text, passage.start, passage.end, wrapped[document.doc_id])
+        body = [Block(runs(document.text, a, b, marks)) for a, b in places]
         why = [
             _bar("Words (BM25)", hit.parts["bm25"], hit.parts["bm25"] / most["bm25"] if most["bm25"] > 0 else 0.0),
             _bar("Meaning (cosine)", hit.parts["cosine"], hit.parts["cosine"]),
@@ -261,7 +256,7 @@ def _hits(asked: Trace, index: Index) -> list[dict[str, Any]]:
         ]
         if row in read:
             # The bar of logits is the odds against the best passage: their difference is what means something.
-            why.append(_bar("Reader", read[row], math.exp(read[row] - best) if best > worst else 1.0))
+            why.append(_bar("Reader", read[row], math.exp(read[row] - best)))
         found.append(
             {
                 # Above the passage stands its article's title: an article that begins with it is not shown it twice.
