@@ -23,7 +23,7 @@ _PERCENT = re.compile(r"\\?%\$?|(?:[ \u00a0]|\r?\n)(?:%|pct\b|per ?cent\b|percen
 _CODED = re.compile(rf"(?<![^\W_])(?:{CODES})[ \u00a0]?(?=\.?\d)")
 _UNSIGNED = re.compile(rf"(?:(?:{CODES})[ \u00a0]?|[$€£¥])?\.?\d")
 _BETWEEN = re.compile(r"\b[Bb]etween\s$")
-_RANGE = re.compile(rf"{_UNSIGNED.pattern}[^;:]{{0,30}}\sand\s(?={_UNSIGNED.pattern})")
+_RANGE = re.compile(rf"{_UNSIGNED.pattern}[^;]{{0,30}}\sand\s(?={_UNSIGNED.pattern})")
 _LIMIT = re.compile(r"(?:<=?|(?<![\w\"'/=-])>=?|[≤≥])$")
 _COUNTRY_DOLLAR = re.compile(r"(?<![^\W_])(?:US|AU|CA|HK|NZ|A|C|S)$")
 _POSSESSIVE = re.compile(r"['’][sS](?![^\W_])")

@@ -51,6 +51,10 @@ def cut(text: str, quote: str) -> str:
         ("It cost $38\nbillion in all.", "38", "$38\nbillion"),
         ("It rose 5\r\npercent then.", "5", "5\r\npercent"),
         ("It took between $4.8 and $4.9 billion.", "$4.8 and $4.9", "between $4.8 and $4.9 billion"),
+        ("It opens between 5:30 and 7 p.m. daily.", "5:30 and 7 p.m", "between 5:30 and 7 p.m."),
+        ("It is between 5 of the old and 6 new ones.", "5 of the old and 6", "between 5 of the old and 6"),
+        ("It lay between 5 houses; 6 and 7 fell.", "5 houses; 6 and 7", "5 houses; 6 and 7"),
+        ("An inbetween 5 and 7.", "5 and 7", "5 and 7"),
         ("Between 500 and 600 came.", "500 and 600", "Between 500 and 600"),
         ("It ran between\n5 and 7 km.", "5 and 7 km", "between\n5 and 7 km"),
         ("It fell between 5 May and the 7th.", "5 May", "5 May"),
@@ -347,3 +351,8 @@ def test_any_span(case: tuple[str, tuple[int, int], tuple[int, int]]) -> None:
         assert not text[start].isspace()
         assert not text[end - 1].isspace()
         assert sensible(text, (start, end), (low, high)) == (start, end)
+
+
+def test_a_between_before_the_sentence_is_none_of_it() -> None:
+    text = "It lies between 5 and 7."
+    assert sensible(text, (16, 23), (12, len(text))) == (16, 23)

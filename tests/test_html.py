@@ -78,6 +78,13 @@ def test_raised_and_lowered_as_they_are_written(markup: str, text: str) -> None:
         (" " * 4076 + "<meta charset=koi8-r>", "koi8-r"),
         (" " * 4077 + "<meta charset=koi8-r>", None),
         ("<meta charset=idna>", None),
+        ("<meta charset=shift_jis>", "cp932"),
+        ("<meta charset=euc-kr>", "cp949"),
+        ("<meta charset=gb2312>", "gb18030"),
+        ("<meta charset=gbk>", "gb18030"),
+        ("<meta charset=tis-620>", "cp874"),
+        ("<meta charset=iso-8859-9>", "cp1254"),
+        ("<meta charset=iso-8859-11>", "cp874"),
         ("<meta charset=raw_unicode_escape>", None),
         ("<meta charset=raw-unicode-escape>", None),
     ],
@@ -103,7 +110,9 @@ def test_what_may_stand_before_a_page(before: str) -> None:
     assert extract(before + page) == extract(page)
 
 
-@pytest.mark.parametrize("reference", ["&#11;", "&#0;", "&#x0b;", "&#X1F;", "&#012;", "&#xfffe;", "&#11", "\x0c"])
+@pytest.mark.parametrize(
+    "reference", ["&#11;", "&#0;", "&#x0b;", "&#X1F;", "&#012;", "&#xfffe;", "&#65534;", "&#11", "\x0c"]
+)
 def test_a_character_that_xml_has_no_place_for_parts_words(reference: str) -> None:
     text, fields = extract(PAGE.format(f"The old{reference} hall is closed.").replace("<h1>", f"<h1>All{reference} "))
     assert "The old hall is closed." in [" ".join(line.split()) for line in text.splitlines()]
@@ -111,14 +120,23 @@ def test_a_character_that_xml_has_no_place_for_parts_words(reference: str) -> No
 
 
 def test_other_references_are_what_they_say() -> None:
-    assert "It’s 5 < 6 – 〹 in all." in extract(PAGE.format("It&#146;s 5 &#60; 6 &#x2013; &#12345; in all."))[0]
+    assert (
+        "It’s 5 < 6 – 〹 𝄞 in all."
+        in extract(PAGE.format("It&#146;s 5 &#60; 6 &#x2013; &#12345; &#119070; in all."))[0]
+    )
 
 
 @pytest.mark.parametrize(
     ("markup", "line"),
     [
         ("<blockquote>It opened on <time>3 May</time> there.</blockquote>", "It opened on 3 May there."),
+        ("<blockquote><time>3 May</time> it opened there.</blockquote>", "3 May it opened there."),
         ("<h2>Opened on <time>3 May</time> at last</h2>", "Opened on 3 May at last"),
+        ("<div>It closed (<time>4 May</time>) in the end.</div>", "It closed (4 May) in the end."),
+        (
+            "<table><tr><th>Year</th><th><time>2021</time></th></tr><tr><td>c</td><td>d</td></tr></table>",
+            "| Year | 2021 |",
+        ),
         ("<dl><dt>A hall (<time>3 May</time>)</dt><dd>Since <time>1 June</time> it is.</dd></dl>", "- A hall (3 May)"),
         ("<div>It closed on <time>4 May</time>, the town said.</div>", "It closed on 4 May, the town said."),
         ("<table><tr><th>A <ul><li>b</li></ul></th></tr><tr><td>c</td></tr></table>", "| A b |"),
