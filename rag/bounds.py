@@ -179,7 +179,7 @@ def _whole_amount(text: str, start: int, end: int, low: int, high: int) -> Span:
             end = magnitude.end()
     if not money and text[start].isdecimal():
         end = _sign_behind(text, end, high)
-    if _RANGE.match(text, start, end) and (between := _BETWEEN.search(text, max(low, start - 9), start)):
+    if _RANGE.match(text, start, end) and (between := _BETWEEN.search(text, max(low, start - 8), start)):
         start = between.start()  # "between $4.8 and $4.9 billion" is one amount, without its first word two
     return start, end
 

@@ -32,11 +32,11 @@ _NAMES = "|".join(sorted(_SYMBOLS, key=len, reverse=True)).replace(" ", r"\s")
 _UNIT = re.compile(
     rf"(?<=[0-9])(?:\s|-)?(?:"
     rf"(?P<speed>kilomet(?:re|er)s?\s(?:per|an)\shour|kph|kmph|km/h)|(?P<miles>miles?\s(?:per|an)\shour)"
-    rf"|(?P<square>sq(?:uare|\.)?\s)?(?P<name>{_NAMES}|(?<=sq\s)mi?|(?<=sq\.\s)mi?)s?)\b(?P<joined>-(?=[a-z]))?",
+    rf"|(?P<square>sq(?:uare|\.)?\s)?(?P<name>{_NAMES}|(?<=sq\s)mi?|(?<=sq\.\s)mi?)s?)\b(?P<joined>-)?",
     re.IGNORECASE,
 )
 WORDS = frozenset(word for name in _SYMBOLS for form in (name, f"{name}s") for word in re.findall("[a-z]+", form))
-WORDS |= {"kph", "kmph", "h", "sq"}
+WORDS |= {"kph", "kmph", "sq"}
 """What a text has at least one of, in lower case, in which ``united`` changes anything."""
 
 
