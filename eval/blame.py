@@ -176,9 +176,8 @@ class Blamer:
         index: object = self._library
         if not isinstance(index, Index):  # one that cannot be asked arm by arm
             return None, None
-        query = question.question
-        sparse, _ = index.sparse.search(tokenize(query), DEPTH)
-        dense, _ = index.dense.search(index.encoder.encode_query(query), DEPTH)
+        sparse, _ = index.sparse.search(tokenize(question.question), DEPTH)
+        dense, _ = index.dense.search(index.encoder.encode_query(question.question), DEPTH)
         return _rank(sparse.tolist(), rows), _rank(dense.tolist(), rows)
 
 

@@ -12,7 +12,6 @@ passage that holds an answer taken away, so that refusing is right. A candidate 
 import argparse
 import hashlib
 import json
-import random
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -24,7 +23,7 @@ from eval.blame import right_words
 from eval.confidence import auroc, brier_skill, coverage_at_precision, ece, ece_by_chance
 from eval.corpus import own_index
 from eval.holders import Holders
-from eval.questions import Question, QuestionSet, load_set
+from eval.questions import Question, QuestionSet, drawn, load_set
 from eval.spans import exact_match, f1
 from index.search import Index
 from rag.calibrate import FILE, Calibration, features, own_file
@@ -186,8 +185,8 @@ def _fit_and_report(options: argparse.Namespace) -> None:
     reader = load_reader(options.reader)
     chosen = []
     for half in halves(question_set):
-        random.Random(options.seed).shuffle(half)  # noqa: S311
-        chosen.append(list(asked(half[: options.questions], index, reader, holders)))
+        questions = drawn(half, options.questions, options.seed)
+        chosen.append(list(asked(questions, index, reader, holders)))
     calibration = fit(chosen[0], USED_SENTENCES if reader.name == "none" else USED)
     for name, rows in zip(("fitted on", "reported on"), chosen, strict=True):
         print(name, " ".join(f"{key}={value:.4g}" for key, value in figures(rows, calibration).items()))

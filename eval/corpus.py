@@ -10,6 +10,9 @@ from eval.asked import Library
 from eval.questions import QuestionSet
 from eval.records import read_json
 from index.errors import IndexMissing, InputError
+from index.find import find
+from index.load import read
+from index.passage import Document
 from rag.progress import progress
 
 
@@ -40,6 +43,11 @@ def opened(
         return str(error)
     differences = _differences(question_set, corpus, library)
     return library if differences is None else _absent(differences, skip=skip)
+
+
+def articles(corpus: Path) -> list[Document]:
+    """The documents of a folder or file as they are read, nothing masked."""
+    return [unit for source in find([corpus]) for unit in read(source) if isinstance(unit, Document)]
 
 
 def own_index(question_set: QuestionSet) -> Path:

@@ -14,10 +14,11 @@ should be is an ``InputError`` of one sentence with file, line and field.
 """
 
 import hashlib
+import random
 import re
 import urllib.parse
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -77,6 +78,13 @@ def load_set(path: Path) -> QuestionSet:
         known = "a question set (.jsonl), a SQuAD file (.json), a BEIR folder or one of its qrels (.tsv)"
         raise InputError(f"{path}: {problem}; give {known}.")
     return loader(path)
+
+
+def drawn(questions: Sequence[Question], count: int, seed: int) -> list[Question]:
+    """``count`` of the questions (all, where there are fewer), in an order drawn by ``seed``."""
+    order = list(questions)
+    random.Random(seed).shuffle(order)  # noqa: S311
+    return order[:count]
 
 
 def check_documents(question_set: QuestionSet, doc_ids: Collection[str]) -> None:

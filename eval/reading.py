@@ -12,7 +12,6 @@ it was fitted on are left out:
 """
 
 import argparse
-import random
 import statistics
 import sys
 import tempfile
@@ -27,7 +26,7 @@ from eval.confidence import auroc
 from eval.corpus import own_index
 from eval.holders import Holders
 from eval.paragraphs import whole
-from eval.questions import Question, QuestionSet, load_set
+from eval.questions import Question, QuestionSet, drawn, load_set
 from eval.spans import exact_match, f1
 from index.layers import Precision, layer_count
 from index.minilm import model_folder, token_counts
@@ -149,10 +148,8 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _figures(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
-    def drawn(questions: Sequence[Question]) -> list[Question]:
-        order = list(questions)
-        random.Random(options.seed).shuffle(order)  # noqa: S311
-        return order[: options.questions]
+    def some(questions: Sequence[Question]) -> list[Question]:
+        return drawn(questions, options.questions, options.seed)
 
     def unfitted(question_set: QuestionSet) -> list[Question]:
         return [question for question in question_set.questions if title(question) not in fitted]
@@ -162,15 +159,15 @@ def _figures(options: argparse.Namespace) -> Iterator[tuple[str, Callable[[], di
     fitted = fitted_titles(squad)
     for name in GIVEN:
         question_set = load_set(options.sets / name / "squad.json")
-        questions = drawn(unfitted(question_set) if name == "squad20_dev" else question_set.questions)
+        questions = some(unfitted(question_set) if name == "squad20_dev" else question_set.questions)
         for precision in PRECISIONS:
             reader = SpanReader(MiniReader(precision), precision)
             yield f"given {name} {precision}", lambda s=question_set, q=questions, r=reader: given(s, q, r)  # type: ignore[misc]
     for name in OPEN:
         question_set = load_set(options.sets / name / "squad.json")
-        questions = drawn(unfitted(question_set))
+        questions = some(unfitted(question_set))
         yield f"open {name}", lambda s=question_set, q=questions: in_pipeline(s, q)  # type: ignore[misc]
-    yield "time", lambda: speed(squad, drawn(unfitted(squad)))
+    yield "time", lambda: speed(squad, some(unfitted(squad)))
 
 
 if __name__ == "__main__":

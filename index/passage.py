@@ -4,6 +4,7 @@ Offsets are code points of ``Document.text``, half-open. ``Span`` is such a pair
 """
 
 import hashlib
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -38,6 +39,13 @@ class Document:
             if not end <= start < stop <= len(self.text):
                 raise ValueError(f"{self.doc_id}: masked span {start}:{stop} is empty, out of order or out of bounds")
             end = stop
+
+    def masked_in(self, start: int, end: int) -> tuple[Span, ...]:
+        """The masked spans that hold anything of ``text[start:end]``, whole, ascending."""
+        if start >= end:
+            return ()
+        first = bisect_right(self.masked, start, key=lambda span: span[1])
+        return self.masked[first : bisect_left(self.masked, end, lo=first, key=lambda span: span[0])]
 
     @cached_property
     def sha256(self) -> str:

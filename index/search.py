@@ -1,6 +1,5 @@
 """The way out: query -> sparse + dense -> fuse -> hits."""
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -93,8 +92,7 @@ class Index:
         document_row, start, end, first, last = (int(value) for value in self._table[row])
         document = self._document(document_row)
         sentences = tuple((int(a), int(b)) for a, b in self._sentences[first:last])
-        low = bisect_right(document.masked, start, key=lambda span: span[1])
-        masked = document.masked[low : bisect_left(document.masked, end, lo=low, key=lambda span: span[0])]
+        masked = document.masked_in(start, end)
         try:
             return Passage(row, document.doc_id, start, end, document.text[start:end], sentences, masked)
         except ValueError as error:

@@ -10,7 +10,6 @@ boundary detection", imported inside the function that needs it: the way of a qu
 
 import re
 import unicodedata
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -130,13 +129,8 @@ def blanked(document: Document, start: int = 0, end: int | None = None) -> str:
     text = document.text
     stop = len(text) if end is None else end
     parts, position = [], start
-    for number in range(max(0, bisect_right(document.masked, (start, start)) - 1), len(document.masked)):
-        first, last = document.masked[number]
-        if first >= stop:
-            break
-        first, last = max(first, position), min(last, stop)
-        if first >= last:
-            continue
+    for first, last in document.masked_in(start, stop):
+        first, last = max(first, start), min(last, stop)
         covered = text[first:last]
         before, after = text[first - 1 : first], text[last : last + 1]
         if LINE_HYPHEN.fullmatch(covered) and before.islower() and after.islower():

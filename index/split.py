@@ -1,6 +1,5 @@
 """Document -> Passages: whole sentences up to a token budget, every offset exact."""
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -52,14 +51,10 @@ def split(
         raise ValueError(f"{len(counts)} token counts for {len(texts)} sentences")
     units = _units(found, by_block, counts, budget)
     passages = []
-    first = 0  # the first masked span that ends behind the passage's start; passages ascend
     for number, group in enumerate(_fill(units, budget), start=first_id):
         spans = tuple(span for unit in group for span in unit.sentences)
         start, end = spans[0][0], spans[-1][1]
-        while first < len(document.masked) and document.masked[first][1] <= start:
-            first += 1
-        last = bisect_left(document.masked, (end, end), lo=first)
-        masked = document.masked[first:last]
+        masked = document.masked_in(start, end)
         passages.append(Passage(number, document.doc_id, start, end, document.text[start:end], spans, masked))
     return passages
 

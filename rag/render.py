@@ -282,9 +282,7 @@ def document_text(document: Document, span: tuple[int, int], style: Style) -> st
     """The document's text between ``span``, line for line, masked stretches dimmed."""
     start, end = span
     out, at = [], start
-    for first, last in document.masked:
-        if last <= start or first >= end:
-            continue
+    for first, last in document.masked_in(start, end):
         out += [
             _lines(document.text[at : max(first, at)]),
             style.dim(_lines(document.text[max(first, start) : min(last, end)])),

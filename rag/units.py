@@ -5,6 +5,7 @@ minutes. What "7-year-old" is joined to stands apart, as in "7 years old".
 """
 
 import re
+from collections.abc import Sequence
 
 _LENGTHS = {
     f"{prefix}met{end}": f"{prefix[:1]}m" for prefix in ("kilo", "centi", "milli", "nano") for end in ("re", "er")
@@ -30,19 +31,28 @@ _SYMBOLS = _LENGTHS | _WEIGHTS | _POWERS | _SIZES | _OTHERS
 _AREAS = {"mi": "mile", "m": "m", "metre": "m", "meter": "m"}  # "5 m²" is no amount of millions
 _NAMES = "|".join(sorted(_SYMBOLS, key=len, reverse=True)).replace(" ", r"\s")
 _UNIT = re.compile(
-    rf"(?<=[0-9])(?:\s|-)?(?:"
+    rf"(?<=[0-9])[\s-]?(?:"
     rf"(?P<speed>kilomet(?:re|er)s?\s(?:per|an)\shour|kph|kmph|km/h)|(?P<miles>miles?\s(?:per|an)\shour)"
     rf"|(?P<square>sq(?:uare|\.)?\s)?(?P<name>{_NAMES}|(?<=sq\s)mi?|(?<=sq\.\s)mi?)s?)\b(?P<joined>-)?",
     re.IGNORECASE,
 )
-WORDS = frozenset(word for name in _SYMBOLS for form in (name, f"{name}s") for word in re.findall("[a-z]+", form))
-WORDS |= {"kph", "kmph", "sq"}
-"""What a text has at least one of, in lower case, in which ``united`` changes anything."""
+# What a text has at least one of, in lower case, in which ``_UNIT`` changes more than a space.
+_WORDS = frozenset(word for name in _SYMBOLS for form in (name, f"{name}s") for word in re.findall("[a-z]+", form))
+_WORDS |= {"kph", "kmph", "sq"}
+_SPACE = re.compile(
+    r"(?<=[0-9])[\s-](?=(?:[kcmn]?m²?|[km]?g|[kmgt]?wh?|[kmgt]b|[kmg]?hz|mph|ha|lbs?|oz|ft|ml|l|t)(?![\w'’])|°)",
+    re.IGNORECASE,
+)
 
 
-def united(text: str) -> str:
-    """``text`` with each unit behind a digit in one way, joined to its number; of use only to compare it."""
-    return _UNIT.sub(_symbol, text)
+def united(text: str, words: Sequence[str]) -> str:
+    """``text`` with each unit behind a digit in one way, joined to its number; of use only to compare it.
+
+    ``words`` are its words in lower case: where none names a unit, only the symbols are looked for.
+    """
+    if not _WORDS.isdisjoint(words):
+        text = _UNIT.sub(_symbol, text)
+    return _SPACE.sub("", text)
 
 
 def _symbol(match: re.Match[str]) -> str:

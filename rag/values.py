@@ -6,7 +6,7 @@ length stay open, so these are compared as they are written.
 
 import re
 
-from rag import units
+from rag.units import united
 
 # The currencies most traded (the BIS's triennial survey), with China's as the press writes it.
 CODES = (
@@ -109,7 +109,6 @@ _VALUE = (
 _START = rf"(?<![\w·])(?=[A-Z0-9]|{_SIGN})"  # sooner known than the whole
 _ALONE = re.compile(_START + _VALUE)
 _RANGE = re.compile(rf"{_START}{_VALUE}(?:\s?[-–—]\s?|−|\sto\s){_VALUE}")
-
 _BETWEEN = re.compile(rf"\b(?i:between)\s{_START}{_VALUE}\sand\s{_VALUE}")
 
 _NUMERAL = re.compile(r"(?<![0-9])[0-9]+(?:[.,][0-9]+)+")
@@ -140,10 +139,6 @@ _KEPT = {"+": "＋", "^": "＾", "<": "≺", ">": "≻", "<=": "≤", ">=": "≥
 # In a continental text "2.500" is 2,500, in an English one 2.5.
 _PARTED = re.compile(r"[1-9][0-9]{0,2}·[0-9]{2}0")
 _DASH = re.compile(r"(?<=[0-9])[-–−](?=[0-9])")
-_SPACE = re.compile(
-    r"(?<=[0-9])[\s-](?=(?:[kcmn]?m²?|[km]?g|[kmgt]?wh?|[kmgt]b|[kmg]?hz|mph|ha|lbs?|oz|ft|ml|l|t)(?![\w'’])|°)",
-    re.IGNORECASE,
-)
 
 
 def canonical(text: str) -> str:
@@ -177,9 +172,7 @@ def canonical(text: str) -> str:
     if "between" in words:
         text = _BETWEEN.sub(_range, text)
     text = _ALONE.sub(_value, _RANGE.sub(_range, text))
-    if not units.WORDS.isdisjoint(words):
-        text = units.united(text)
-    return _SPACE.sub("", _DASH.sub("–", text))
+    return united(_DASH.sub("–", text), words)
 
 
 def _count(match: re.Match[str]) -> str:

@@ -114,3 +114,10 @@ def test_a_line_of_a_megabyte() -> None:
         found = sentences(document)
         assert max(end - start for start, end in found) <= SENTENCE_LIMIT
         assert all(document.text[p.start : p.end] == p.text for p in split(document, words))
+
+
+@given(documents(), st.integers(0, 60), st.integers(0, 60))
+def test_masks_of_a_stretch_are_those_that_share_a_character_with_it(document: Document, start: int, end: int) -> None:
+    stretch = set(range(start, end))
+    shared = [span for span in document.masked if stretch & set(range(*span))]
+    assert list(document.masked_in(start, end)) == shared

@@ -29,6 +29,17 @@ from web.safety import loopback_hosts
 Write = Callable[[Path, Mapping[str, str | bytes]], Path]
 
 
+def built(tmp_path: Path, write: Write) -> tuple[Path, Path]:
+    """A folder of one article, and where its index stands."""
+    folder, root = write(tmp_path / "in", {"a.txt": "The mill was built in 1862.\n"}), tmp_path / "index"
+    build([folder], root)
+    return folder, root
+
+
+def engine_at(root: Path) -> Engine:
+    return Engine(root, lambda: Pipeline(Index.open(root), SentenceReader(), ANSWERS))
+
+
 class Waits:
     """A reader that waits for a sign."""
 
@@ -93,8 +104,7 @@ def test_a_question_that_takes_too_long_keeps_its_place_until_it_ends(root: Path
 def test_a_new_generation_is_noticed_and_a_damaged_one_is_not_taken(
     tmp_path: Path, write: Write, resign: Callable[[Path, Callable[[dict[str, object]], object]], None]
 ) -> None:
-    folder, root = write(tmp_path / "in", {"a.txt": "The mill was built in 1862.\n"}), tmp_path / "index"
-    build([folder], root)
+    folder, root = built(tmp_path, write)
     opened: list[str] = []
 
     def opener() -> Pipeline:
@@ -138,9 +148,8 @@ def test_a_new_generation_is_noticed_and_a_damaged_one_is_not_taken(
 def test_an_index_of_another_recipe_and_a_rotten_one_are_not_taken(
     tmp_path: Path, write: Write, resign: Callable[[Path, Callable[[dict[str, object]], object]], None]
 ) -> None:
-    folder, root = write(tmp_path / "in", {"a.txt": "The mill was built in 1862.\n"}), tmp_path / "index"
-    build([folder], root)
-    engine = Engine(root, lambda: Pipeline(Index.open(root), SentenceReader(), ANSWERS))
+    folder, root = built(tmp_path, write)
+    engine = engine_at(root)
     build([folder], root)
     resign(root, lambda manifest: manifest.update(recipe="0"))
     assert engine.current().pipeline.index.generation.name == "gen-000001"
@@ -172,9 +181,8 @@ class Clock:
 def test_a_generation_that_was_there_but_half_is_tried_again(
     tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, root = write(tmp_path / "in", {"a.txt": "The mill was built in 1862.\n"}), tmp_path / "index"
-    build([folder], root)
-    engine = Engine(root, lambda: Pipeline(Index.open(root), SentenceReader(), ANSWERS))
+    folder, root = built(tmp_path, write)
+    engine = engine_at(root)
     write(folder, {"a.txt": "The mill was built in 1901.\n"})
     build([folder], root)
     (root / "gen-000002").rename(tmp_path / "late")
@@ -189,9 +197,8 @@ def test_a_generation_that_was_there_but_half_is_tried_again(
 
 
 def test_an_index_that_is_removed_and_built_anew_is_opened(tmp_path: Path, write: Write) -> None:
-    folder, root = write(tmp_path / "in", {"a.txt": "The mill was built in 1862.\n"}), tmp_path / "index"
-    build([folder], root)
-    engine = Engine(root, lambda: Pipeline(Index.open(root), SentenceReader(), ANSWERS))
+    folder, root = built(tmp_path, write)
+    engine = engine_at(root)
     client = TestClient(create_app(engine, loopback_hosts(8787)), "http://127.0.0.1:8787")
     root.rename(tmp_path / "away")
     for path in ("/", "/?q=mill", "/doc/a.txt"):
@@ -211,9 +218,8 @@ def test_an_index_that_is_removed_and_built_anew_is_opened(tmp_path: Path, write
 
 
 def test_fifty_at_once_while_a_new_generation_is_published(tmp_path: Path, write: Write) -> None:
-    folder, root = write(tmp_path / "in", {"a.txt": "The mill was built in 1862.\n"}), tmp_path / "index"
-    build([folder], root)
-    engine = Engine(root, lambda: Pipeline(Index.open(root), SentenceReader(), ANSWERS))
+    folder, root = built(tmp_path, write)
+    engine = engine_at(root)
     health: list[tuple[int, float]] = []
     over = threading.Event()
     with listening(engine) as base, ThreadPoolExecutor(51) as pool:
@@ -244,12 +250,8 @@ def test_fifty_at_once_while_a_new_generation_is_published(tmp_path: Path, write
     assert {status for status, _ in health} == {200}
 
 
-Write = Callable[[Path, Mapping[str, str | bytes]], Path]
-
-
 def test_who_asks_while_a_new_generation_is_opened_does_not_wait_for_it(tmp_path: Path, write: Write) -> None:
-    folder, root = write(tmp_path / "in", {"a.txt": "The mill was built in 1862.\n"}), tmp_path / "index"
-    build([folder], root)
+    folder, root = built(tmp_path, write)
     opening, sign = threading.Event(), threading.Event()
     sign.set()
 
@@ -276,9 +278,8 @@ def test_who_asks_while_a_new_generation_is_opened_does_not_wait_for_it(tmp_path
 def test_the_trouble_is_the_one_of_now(
     tmp_path: Path, write: Write, resign: Callable[[Path, Callable[[dict[str, object]], object]], None]
 ) -> None:
-    folder, root = write(tmp_path / "in", {"a.txt": "The mill was built in 1862.\n"}), tmp_path / "index"
-    build([folder], root)
-    engine = Engine(root, lambda: Pipeline(Index.open(root), SentenceReader(), ANSWERS))
+    folder, root = built(tmp_path, write)
+    engine = engine_at(root)
     build([folder], root)
     resign(root, lambda manifest: manifest.update(recipe="0"))
     engine.current()
@@ -293,8 +294,7 @@ def test_the_trouble_is_the_one_of_now(
 
 
 def test_trouble_has_no_full_stop_as_the_page_sets_one(tmp_path: Path, write: Write) -> None:
-    folder, root = write(tmp_path / "in", {"a.txt": "The mill was built in 1862.\n"}), tmp_path / "index"
-    build([folder], root)
+    folder, root = built(tmp_path, write)
     found = iter([Pipeline(Index.open(root), SentenceReader(), ANSWERS)])
 
     def opener() -> Pipeline:

@@ -108,9 +108,11 @@ class Safety:
         if any(origin not in self.origins for origin in origins) or len(origins) > 1:
             return 403, "the request comes from another origin"
         sites = {value for name, value in headers if name == b"sec-fetch-site"}
-        link = scope["method"] in ("GET", "HEAD") and (b"sec-fetch-mode", b"navigate") in headers
-        # A frame navigates as well.
-        link = link and all(value == b"document" for name, value in headers if name == b"sec-fetch-dest")
+        link = (
+            scope["method"] in ("GET", "HEAD")
+            and (b"sec-fetch-mode", b"navigate") in headers
+            and all(value == b"document" for name, value in headers if name == b"sec-fetch-dest")  # in no frame
+        )
         if not sites <= {b"same-origin", b"none"} and not link:
             return 403, "the request was started by another site"
         lengths = [value for name, value in headers if name == b"content-length"]

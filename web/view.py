@@ -98,6 +98,10 @@ def _lines(text: str, start: int, end: int) -> Iterable[Span]:
         yield at, end
 
 
+def _masked(document: Document, start: int, end: int) -> Marks:
+    return [(a, b, "masked") for a, b in document.masked_in(start, end)]
+
+
 # A document
 
 
@@ -112,19 +116,14 @@ def document_view(document: Document, span: Span | None, at: int | None, changed
     known = list(blocks(document, blanked(document)))
     found = [(b.start, b.end) for b in known if b.heading and low <= b.start and b.end <= high]
     shown: list[Block] = []
-    waiting, mark = 0, 0  # headings and marks before these are behind the line: all three ascend
-    ordered = [(a, b, "masked") for a, b in document.masked]
+    waiting = 0  # headings before this one are behind the line: both ascend
     for a, b in _paragraphs(text, low, high, [(block.start, block.end) for block in known]):
-        while mark < len(ordered) and ordered[mark][1] <= a:
-            mark += 1
-        after = mark
-        while after < len(ordered) and ordered[after][0] < b:
-            after += 1
-        here = cited + ordered[mark:after]
         while waiting < len(found) and found[waiting][1] <= a:
             waiting += 1
         heads = waiting < len(found) and found[waiting][0] < b
-        shown.append(Block(runs(text, a, b, here), f"h{found[waiting][0]}" if heads else ""))
+        shown.append(
+            Block(runs(text, a, b, [*cited, *_masked(document, a, b)]), f"h{found[waiting][0]}" if heads else "")
+        )
     title = document.title or document.doc_id
     if len(shown) > 1 and shown[0].runs == (Run(title),):
         del shown[0]  # it stands above already, as the page's heading
@@ -205,15 +204,15 @@ def _candidate(candidate: Candidate, index: Index) -> dict[str, Any]:
 def _citation(citation: Citation, index: Index) -> dict[str, Any]:
     document = index.document(citation.document)
     first, last = citation.sentence_start, citation.sentence_end
-    masked = [(a, b, "masked") for a, b in document.masked]
     about = [value for value in (citation.source, citation.date) if value]
     # Where nobody gave a title, it is the end of the id.
     titled = [citation.title] if citation.title and not citation.document.endswith(citation.title) else []
     known = ", ".join([*titled, *about])
+    marks = [(citation.start, citation.end, "cited"), *_masked(document, first, last)]
     line = file_line(index.path(citation.document), citation.line)
     place = citation.document + ("" if line is None else f", line {line}")
     return {
-        "runs": runs(document.text, first, last, [(citation.start, citation.end, "cited"), *masked]),
+        "runs": runs(document.text, first, last, marks),
         "title": citation.title or citation.document,
         "about": about,
         "document": citation.document,

@@ -6,7 +6,6 @@ transformers load them) and returns what answers a question. It is put together 
 
 import argparse
 import importlib.util
-import random
 import statistics
 import sys
 import tempfile
@@ -16,14 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eval.confidence import auroc
-from eval.corpus import own_index
+from eval.corpus import articles, own_index
 from eval.metrics import mean
-from eval.questions import Question, load_set
+from eval.questions import Question, drawn, load_set
 from eval.reading import export
 from eval.spans import exact_match, f1
 from index.errors import InputError
-from index.find import find
-from index.load import read
 from index.minilm import model_folder
 from index.passage import Document
 from rag.corpus import refreshed
@@ -101,17 +98,15 @@ def _compare(name: str, needs: Sequence[str], build: Build, options: argparse.Na
     if question_set.corpus is None and options.corpus is None:
         raise InputError(f"{options.set} brings no articles: say where they are with --corpus PATH")
     if question_set.corpus is None:
-        documents = [unit for source in find([options.corpus]) for unit in read(source) if isinstance(unit, Document)]
-        root = refreshed(options.corpus)
+        documents, root = articles(options.corpus), refreshed(options.corpus)
     else:
         documents, root = list(question_set.corpus), own_index(question_set)
-    questions = list(question_set.questions)
-    random.Random(0).shuffle(questions)  # noqa: S311
+    questions = drawn(question_set.questions, options.questions, 0)
     with tempfile.TemporaryDirectory() as folder:
         export(Path(folder))
         peer = build(documents, model_folder(), Path(folder))
         for label, ask in ((name, peer), ("citespan", citespan(root))):
             ask("warm up")
-            found = figures(questions[: options.questions], ask)
+            found = figures(questions, ask)
             print(f"{label:<10}", " ".join(f"{key} {value:.4g}" for key, value in found.items()))
             sys.stdout.flush()

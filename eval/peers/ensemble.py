@@ -13,13 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from eval.corpus import articles
 from eval.questions import Question, load_set
 from eval.spans import cited_right
 from index.embed import load_encoder
-from index.find import find
 from index.fusion import reciprocal_rank_fusion
-from index.load import read
-from index.passage import Document
 from index.sentences import sentences
 from rag.terminal import exit_code
 
@@ -74,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    documents = [unit for source in find([options.corpus]) for unit in read(source) if isinstance(unit, Document)]
+    documents = articles(options.corpus)
     places = [(document, span) for document in documents for span in sentences(document)]
     texts = [document.text[start:end] for document, (start, end) in places]
     doc_ids = [document.doc_id for document, _ in places]
